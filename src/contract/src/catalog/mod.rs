@@ -1,0 +1,3 @@
+//! Knows meaning.
+pub mod model;
+pub use model::*;

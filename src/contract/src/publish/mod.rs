@@ -1,0 +1,1 @@
+//! Documents: pure functions from a catalog to text.

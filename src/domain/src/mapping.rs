@@ -1,0 +1,48 @@
+//! External mappings: each ties a local object to one remote object.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::lane::words;
+
+words! {
+    /// What kind of local object a mapping points at.
+    MappedKind {
+        /// A project.
+        Project = "project",
+        /// A task.
+        Task = "task",
+        /// A comment.
+        Comment = "comment",
+    }
+}
+
+/// A tie between a local and a remote object. `(source, kind, external_id)` is unique.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ExternalMapping {
+    /// The remote system, as `plane` or `contract:acme-tickets`.
+    pub source: String,
+    /// Kind of the local object.
+    pub kind: MappedKind,
+    /// Id of the remote object in its system.
+    pub external_id: String,
+    /// Id of the local object; the nil UUID for a remote object that was deleted before it was ever seen.
+    pub local_id: Uuid,
+    /// The remote object's own time of change that was last applied: what is older is not applied.
+    #[schemars(with = "Option<String>")]
+    pub source_updated_at: Option<Timestamp>,
+    /// Set when the remote object was deleted: later news of an earlier time does not bring it back.
+    #[schemars(with = "Option<String>")]
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// Whether news of `incoming` may be applied over what was applied at `applied`: the newest wins, equal times apply again
+/// (a webhook per changed field carries one time), and news without a time always applies.
+pub fn is_news(applied: Option<Timestamp>, incoming: Option<Timestamp>) -> bool {
+    match (applied, incoming) {
+        (Some(applied), Some(incoming)) => incoming >= applied,
+        _ => true,
+    }
+}
