@@ -53,6 +53,9 @@ pub trait Repositories: Send {
 
     /// The next task number of a project, given once.
     async fn next_task_number(&mut self, project: Uuid) -> RepositoryResult<i64>;
+    /// Raises the counter of [`Self::next_task_number`] to `number` when it is lower, and changes nothing else: from then on
+    /// that number is never given. The counter stays locked until the transaction ends. For a sender that names the number.
+    async fn raise_task_number(&mut self, project: Uuid, number: i64) -> RepositoryResult<()>;
     /// A task by id, deleted ones included.
     async fn task(&mut self, id: Uuid) -> RepositoryResult<Option<Task>>;
     /// A task by key, deleted ones included.
@@ -83,8 +86,9 @@ pub trait Repositories: Send {
     async fn import(&mut self, source: &str, import_id: &str) -> RepositoryResult<Option<SetupImport>>;
     /// The highest revision among the imports of a project; 0 when there is none.
     async fn last_import_revision(&mut self, project: Uuid) -> RepositoryResult<i64>;
-    /// The newest import of each task of a project, by revision.
-    async fn imports_of_project(&mut self, project: Uuid) -> RepositoryResult<Vec<SetupImport>>;
+    /// The newest import (highest revision) of each task, of every project: by project id, then revision. The folder that
+    /// imports are projected into is shared by all projects.
+    async fn newest_imports(&mut self) -> RepositoryResult<Vec<SetupImport>>;
     /// Adds an import.
     async fn add_import(&mut self, import: &SetupImport) -> RepositoryResult<()>;
     /// Sets the state of an import's projection.
