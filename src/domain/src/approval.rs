@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::lane::words;
+use crate::{lane::words, mapping::is_news};
 
 words! {
     /// The system that asks.
@@ -96,7 +96,7 @@ pub struct Decision {
 #[derive(Debug, Clone, PartialEq)]
 pub enum DecisionOutcome {
     /// It is taken: the approval as it is now.
-    Decided(Approval),
+    Decided(Box<Approval>),
     /// The same decision was taken earlier.
     Repeated,
     /// Another decision was taken earlier, or the approval was cancelled.
@@ -105,7 +105,47 @@ pub enum DecisionOutcome {
     Expired,
 }
 
+/// What comes of news from the asking system.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NewsOutcome {
+    /// It says nothing new, or it is older than what is stored.
+    Unchanged,
+    /// The approval as it is now.
+    Changed(Box<Approval>),
+    /// It reports another decision than the one that was taken here.
+    Contradicts,
+}
+
+impl ApprovalState {
+    /// The state that a decision leads to.
+    pub fn decided(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Approve => Self::Approved,
+            Verdict::Reject => Self::Rejected,
+        }
+    }
+}
+
 impl Approval {
+    /// Takes in what the asking system reports. What is older than the stored news is not applied. A decision is final:
+    /// later news neither reopens nor withdraws it, and the opposite decision contradicts it. A cancelled approval stays
+    /// cancelled, and a decision on it contradicts. An expired one may still be prolonged or turn out to have been decided.
+    pub fn absorb(&self, news: Self) -> NewsOutcome {
+        use ApprovalState::{Approved, Cancelled, Expired, Pending, Rejected};
+        if !is_news(self.source_updated_at, news.source_updated_at) {
+            return NewsOutcome::Unchanged;
+        }
+        match (self.state, news.state) {
+            (Pending | Expired, _) => {
+                let time = news.source_updated_at.or(self.source_updated_at);
+                let news = Self { source_updated_at: time, ..news };
+                if news == *self { NewsOutcome::Unchanged } else { NewsOutcome::Changed(Box::new(news)) }
+            }
+            (Approved, Rejected) | (Rejected, Approved) | (Cancelled, Approved | Rejected) => NewsOutcome::Contradicts,
+            (Approved | Rejected | Cancelled, _) => NewsOutcome::Unchanged,
+        }
+    }
+
     /// The state at a time: a pending approval past its end is expired.
     pub fn state_at(&self, now: Timestamp) -> ApprovalState {
         match (self.state, self.expires_at) {
@@ -118,11 +158,9 @@ impl Approval {
     pub fn decide(&self, decision: Decision, now: Timestamp) -> DecisionOutcome {
         match self.state_at(now) {
             ApprovalState::Pending => {
-                let state = match decision.verdict {
-                    Verdict::Approve => ApprovalState::Approved,
-                    Verdict::Reject => ApprovalState::Rejected,
-                };
-                DecisionOutcome::Decided(Self { state, decision: Some(decision), ..self.clone() })
+                let source_updated_at = self.source_updated_at.max(Some(decision.decided_at));
+                let state = ApprovalState::decided(decision.verdict);
+                DecisionOutcome::Decided(Box::new(Self { state, decision: Some(decision), source_updated_at, ..self.clone() }))
             }
             ApprovalState::Approved | ApprovalState::Rejected => {
                 let same = self.decision.as_ref().is_some_and(|earlier| earlier.verdict == decision.verdict);
@@ -130,6 +168,119 @@ impl Approval {
             }
             ApprovalState::Cancelled => DecisionOutcome::Contradicts,
             ApprovalState::Expired => DecisionOutcome::Expired,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use jiff::ToSpan;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn pending() -> Approval {
+        Approval {
+            approval_id: "a-1".into(),
+            source: ApprovalSource::ClawLedger,
+            project_id: "eng".into(),
+            task_key: "ENG-1".into(),
+            title: "Deploy".into(),
+            summary: String::new(),
+            requested_by: "lead".into(),
+            requested_at: at(10),
+            expires_at: Some(at(100)),
+            state: ApprovalState::Pending,
+            decision: None,
+            payload: Value::Null,
+            source_updated_at: Some(at(10)),
+        }
+    }
+
+    fn decision(verdict: Verdict) -> Decision {
+        Decision { verdict, decided_by: "ann".into(), decided_at: at(20), note: String::new() }
+    }
+
+    fn decided(verdict: Verdict) -> Approval {
+        let DecisionOutcome::Decided(approval) = pending().decide(decision(verdict), at(20)) else { panic!("not decided") };
+        *approval
+    }
+
+    #[test]
+    fn the_same_decision_repeats_and_another_contradicts() {
+        let approved = decided(Verdict::Approve);
+        assert_eq!(approved.state, ApprovalState::Approved);
+        assert_eq!(approved.decide(decision(Verdict::Approve), at(500)), DecisionOutcome::Repeated);
+        assert_eq!(approved.decide(decision(Verdict::Reject), at(21)), DecisionOutcome::Contradicts);
+    }
+
+    #[test]
+    fn the_end_itself_is_too_late() {
+        assert_eq!(pending().state_at(at(100) - 1.nanosecond()), ApprovalState::Pending);
+        assert_eq!(pending().decide(decision(Verdict::Approve), at(100)), DecisionOutcome::Expired);
+    }
+
+    #[test]
+    fn a_cancelled_approval_cannot_be_decided() {
+        let cancelled = Approval { state: ApprovalState::Cancelled, ..pending() };
+        assert_eq!(cancelled.decide(decision(Verdict::Approve), at(20)), DecisionOutcome::Contradicts);
+    }
+
+    #[test]
+    fn old_and_repeated_news_change_nothing() {
+        let older = Approval { title: "Old".into(), source_updated_at: Some(at(9)), ..pending() };
+        assert_eq!(pending().absorb(older), NewsOutcome::Unchanged);
+        assert_eq!(pending().absorb(pending()), NewsOutcome::Unchanged);
+        assert_eq!(decided(Verdict::Approve).absorb(pending()), NewsOutcome::Unchanged);
+    }
+
+    #[test]
+    fn a_decision_is_final() {
+        let mut opposite = decided(Verdict::Reject);
+        opposite.source_updated_at = Some(at(90));
+        assert_eq!(decided(Verdict::Approve).absorb(opposite), NewsOutcome::Contradicts);
+        let cancelled = Approval { state: ApprovalState::Cancelled, source_updated_at: Some(at(90)), ..pending() };
+        assert_eq!(decided(Verdict::Approve).absorb(cancelled), NewsOutcome::Unchanged);
+    }
+
+    #[test]
+    fn an_expired_approval_can_be_prolonged() {
+        let expired = Approval { state: ApprovalState::Expired, ..pending() };
+        let prolonged = Approval { expires_at: Some(at(900)), source_updated_at: Some(at(110)), ..pending() };
+        assert_eq!(expired.absorb(prolonged.clone()), NewsOutcome::Changed(Box::new(prolonged)));
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_events_does_not_matter(
+            order in Just((0..4_usize).collect::<Vec<_>>()).prop_shuffle(),
+            repeats in prop::collection::vec(0..4_usize, 0..6),
+        ) {
+            let late = |second, approval: Approval| Approval { source_updated_at: Some(at(second)), ..approval };
+            let events = [
+                late(10, pending()),
+                late(11, Approval { title: "Deploy it".into(), ..pending() }),
+                late(12, Approval { expires_at: None, ..pending() }),
+                late(20, decided(Verdict::Approve)),
+            ];
+            let end = |indices: &[usize]| indices.iter().fold(None::<Approval>, |stored, index| {
+                let event = events[*index].clone();
+                match stored {
+                    None => Some(event),
+                    Some(stored) => match stored.absorb(event) {
+                        NewsOutcome::Changed(changed) => Some(*changed),
+                        _ => Some(stored),
+                    },
+                }
+            });
+            let shuffled: Vec<usize> = order.into_iter().chain(repeats).collect();
+            prop_assert_eq!(end(&shuffled), end(&[0, 1, 2, 3]));
         }
     }
 }

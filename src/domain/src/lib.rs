@@ -9,10 +9,10 @@ pub mod project;
 pub mod repository;
 pub mod task;
 
-pub use approval::{Approval, ApprovalSource, ApprovalState, Decision, Verdict};
+pub use approval::{Approval, ApprovalSource, ApprovalState, Decision, DecisionOutcome, NewsOutcome, Verdict};
 pub use import::{ProjectionState, SetupImport};
 pub use lane::{Lane, Priority};
 pub use mapping::{ExternalMapping, MappedKind};
 pub use project::{Project, ProjectKey};
 pub use repository::{Repositories, RepositoryError, RepositoryResult, TaskFilter};
-pub use task::{Comment, Task, TaskKey};
+pub use task::{Comment, Task, TaskKey, TaskPatch};

@@ -46,3 +46,15 @@ pub fn is_news(applied: Option<Timestamp>, incoming: Option<Timestamp>) -> bool 
         _ => true,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_wins_and_equal_times_apply_again() {
+        let (early, late) = (Some(Timestamp::UNIX_EPOCH), Some(Timestamp::MAX));
+        assert!(is_news(early, late) && is_news(early, early) && !is_news(late, early));
+        assert!(is_news(None, early) && is_news(late, None) && is_news(None, None));
+    }
+}

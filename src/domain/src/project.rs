@@ -73,3 +73,22 @@ impl fmt::Display for ProjectKey {
         formatter.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn keys_are_kept_in_upper_case() {
+        assert_eq!("jhf-pattern".parse::<ProjectKey>().unwrap().as_str(), "JHF-PATTERN");
+    }
+
+    #[test]
+    fn what_reads_as_something_else_is_no_key() {
+        for text in ["", "a", "1ab", "a b", "../..", "eng-1", "eng-", "a123456789012345678901234", "é-x", "a/b"] {
+            assert!(text.parse::<ProjectKey>().is_err(), "{text}");
+        }
+    }
+}
