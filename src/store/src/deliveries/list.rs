@@ -1,0 +1,95 @@
+//! Showing deliveries: lists, single ones, how many wait. Nothing here changes anything.
+
+use engine::storage::{Access, DeliveryFilter, DeliveryRecord, DeliveryState, QueueDepth, StorageResult};
+use uuid::Uuid;
+
+use super::{flow_of, flow_word, inbox::reply_of, message_of, state_of, state_word};
+use crate::{
+    connect::Db,
+    sql::{Arg, Row, args},
+};
+
+const SHOWN: &str = "id, flow, contract, target, handler, idempotency_key, subject, state, attempts, max_attempts, due_at, \
+                     received_at, finished_at, last_error, request_id, actor, reply_status, reply_type, reply_body";
+
+/// The condition of the index over what is not done. SQLite uses a partial index only where the query says the same.
+const WAITING: &str = "state IN ('pending', 'running', 'dead')";
+
+/// See [`engine::storage::Storage::deliveries`].
+pub(crate) async fn deliveries(db: &Db, filter: &DeliveryFilter) -> StorageResult<Vec<DeliveryRecord>> {
+    let (sql, args) = list_query(filter);
+    let rows = db.link(Access::Read).await?.rows(sql, args).await?;
+    rows.iter().map(of_row).collect()
+}
+
+/// Built from the conditions that are asked for: one text for all of them would hide the indexes from the planner.
+fn list_query(filter: &DeliveryFilter) -> (String, Vec<Arg<'_>>) {
+    let mut conditions = Vec::new();
+    let mut values: Vec<Arg<'_>> = Vec::new();
+    if let Some(state) = filter.state {
+        if state != DeliveryState::Done {
+            conditions.push(WAITING.to_owned());
+        }
+        conditions.push(format!("state = '{}'", state_word(state)));
+    }
+    if let Some(flow) = filter.flow {
+        conditions.push(format!("flow = '{}'", flow_word(flow)));
+    }
+    if let Some(contract) = &filter.contract {
+        values.push(Arg::from(contract));
+        conditions.push(format!("contract = ${}", values.len()));
+    }
+    if let Some(before) = filter.before {
+        values.push(Arg::from(before));
+        conditions.push(format!("id < ${}", values.len()));
+    }
+    let condition = if conditions.is_empty() { String::new() } else { format!(" WHERE {}", conditions.join(" AND ")) };
+    values.push(Arg::from(filter.limit));
+    (format!("SELECT {SHOWN} FROM deliveries{condition} ORDER BY id DESC LIMIT ${}", values.len()), values)
+}
+
+/// See [`engine::storage::Storage::delivery`].
+pub(crate) async fn delivery(db: &Db, id: Uuid) -> StorageResult<Option<DeliveryRecord>> {
+    let sql = format!("SELECT {SHOWN}, message, body FROM deliveries WHERE id = $1");
+    let Some(row) = db.link(Access::Read).await?.row(sql, args![id]).await? else { return Ok(None) };
+    Ok(Some(DeliveryRecord { message: Some(message_of(&row)?), ..of_row(&row)? }))
+}
+
+fn of_row(row: &Row) -> StorageResult<DeliveryRecord> {
+    Ok(DeliveryRecord {
+        id: row.uuid("id")?,
+        flow: flow_of(row)?,
+        contract: row.text("contract")?,
+        target: row.text("target")?,
+        handler: row.text("handler")?,
+        key: row.opt_text("idempotency_key")?,
+        subject: row.opt_text("subject")?,
+        state: state_of(row)?,
+        attempts: row.count("attempts")?,
+        max_attempts: row.count("max_attempts")?,
+        due_at: row.time("due_at")?,
+        received_at: row.time("received_at")?,
+        finished_at: row.opt_time("finished_at")?,
+        last_error: row.opt_text("last_error")?,
+        request_id: row.text("request_id")?,
+        actor: row.text("actor")?,
+        reply: reply_of(row)?,
+        message: None,
+    })
+}
+
+/// See [`engine::storage::Storage::depths`]. What is done does not wait and is not counted.
+pub(crate) async fn depths(db: &Db) -> StorageResult<Vec<QueueDepth>> {
+    let sql = "SELECT state, contract, flow, COUNT(*) AS waiting FROM deliveries WHERE state IN ('pending', 'running', 'dead') \
+               GROUP BY state, contract, flow ORDER BY contract, flow, state";
+    let rows = db.link(Access::Read).await?.rows(sql, Vec::new()).await?;
+    let depth = |row: &Row| {
+        Ok(QueueDepth {
+            contract: row.text("contract")?,
+            flow: flow_of(row)?,
+            state: state_of(row)?,
+            count: row.count("waiting")?,
+        })
+    };
+    rows.iter().map(depth).collect()
+}
