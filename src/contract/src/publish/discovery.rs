@@ -9,8 +9,9 @@ use crate::catalog::{
     MacEncoding, Mode, Role, Route, Scope, Signature, Stability, SurfaceItem,
 };
 
-/// Name of the cookie of an operator's session.
-pub const SESSION_COOKIE: &str = "mission_control_session";
+/// Names of the cookie of an operator's session, the stronger first: the first over HTTPS, the second over plain HTTP on a
+/// loopback address.
+pub const SESSION_COOKIES: [&str; 2] = ["__Host-mc_session", "mc_session"];
 
 /// `/contractz`: the whole catalog.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -363,7 +364,10 @@ pub(super) fn carriers(method: &AuthMethod) -> Vec<Carrier> {
             vec![preferred(CarrierPlace::Header, "Authorization")]
         }
         AuthMethod::Signature(signature) => vec![preferred(CarrierPlace::Header, &signature.header)],
-        AuthMethod::Session { .. } => vec![preferred(CarrierPlace::Cookie, SESSION_COOKIE)],
+        AuthMethod::Session { .. } => {
+            let [secure, loopback] = SESSION_COOKIES.map(|name| preferred(CarrierPlace::Cookie, name));
+            vec![secure, Carrier { status: CarrierStatus::Compatibility, ..loopback }]
+        }
         AuthMethod::Credential { header: Some(header), .. } => vec![preferred(CarrierPlace::Header, header)],
         AuthMethod::Credential { .. } | AuthMethod::Connection { .. } | AuthMethod::Oidc { .. } | AuthMethod::External { .. } => {
             Vec::new()

@@ -8,26 +8,42 @@ use serde::Serialize;
 use crate::catalog::{Contract, Route, SurfaceItem};
 
 mod asyncapi;
+mod auth_words;
 mod discovery;
+mod environment;
 mod events;
 mod examples;
 mod fabric;
+mod generated;
+mod integrations;
+mod markdown;
+pub mod metrics;
 mod openapi;
+mod page;
+mod reference;
 mod status;
 mod words;
 
 pub use asyncapi::asyncapi;
 pub use discovery::{
-    AuthEntry, CarrierEntry, ContractDocument, ContractEntry, ContractList, DeprecationEntry, SESSION_COOKIE, ServiceIdentity,
+    AuthEntry, CarrierEntry, ContractDocument, ContractEntry, ContractList, DeprecationEntry, SESSION_COOKIES, ServiceIdentity,
     SignatureEntry, SurfaceEntry, contract, contract_entry, contractz,
 };
+pub use environment::{env_example, environment_md};
 pub use events::{CLOUD_EVENT_MEDIA_TYPE, CloudEvent};
 pub use fabric::{
     ContractPromise, DeprecatedSurface, FabricCompatibility, FabricContract, FabricManifest, FabricPresence, SupportedVersions,
     fabric_compatibility, fabric_manifest, fabric_presence,
 };
+pub use generated::{GENERATED_FOLDERS, GeneratedInputs, generated_files};
+pub use integrations::integrations_md;
+pub use metrics::{MetricInfo, metrics_md};
 pub use openapi::openapi;
-pub use status::{AcceptedDelivery, Check, Failure, Health, ProblemDocument, Readiness, ReadyStatus, Version, healthz, versionz};
+pub use page::{contract_index, contract_page};
+pub use reference::{findings_md, handlers_md};
+pub use status::{
+    AcceptedDelivery, Check, Failure, Health, ProblemDocument, Readiness, ReadyStatus, Version, healthz, versionz,
+};
 
 /// Version of the discovery documents' own schema.
 pub const DOCUMENT_SCHEMA: u32 = 1;
@@ -51,3 +67,6 @@ fn routes_of(contract: &Contract) -> impl Iterator<Item = &Route> {
         _ => None,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -86,8 +86,8 @@ pub struct Version {
     pub service: String,
     /// Version of the product.
     pub version: String,
-    /// Commit that the program was built from; null when the build did not know.
-    pub commit: Option<String>,
+    /// Commit that the program was built from; `unknown` when the build did not know.
+    pub commit: String,
     /// Version of the contract schema that it reads.
     pub contract_schema: u32,
     /// Digest of the catalog.
@@ -146,23 +146,27 @@ pub fn healthz() -> String {
 }
 
 /// `/versionz`.
-pub fn versionz(catalog: &Catalog, commit: Option<&str>) -> String {
+pub fn versionz(catalog: &Catalog, commit: &str) -> String {
     json_text(&Version {
         schema: DOCUMENT_SCHEMA,
         service: catalog.service.name.clone(),
         version: catalog.service.version.clone(),
-        commit: commit.map(str::to_owned),
+        commit: commit.to_owned(),
         contract_schema: CONTRACT_SCHEMA,
         digest: catalog.digest.clone(),
     })
 }
 
-/// JSON Schema of a document's type, with its dialect, title and identifier.
+/// JSON Schema of a document's type, with its dialect and identifier.
 pub(super) fn document_schema<T: JsonSchema>(name: &str) -> Value {
-    let mut schema = crate::handler::schema_of::<T>();
+    named(crate::handler::schema_of::<T>(), name)
+}
+
+/// A schema that stands in a file of its own: with its dialect and identifier.
+pub(super) fn named(mut schema: Value, name: &str) -> Value {
     if let Some(members) = schema.as_object_mut() {
         members.shift_insert(0, "$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
-        members.shift_insert(1, "$id".into(), format!("urn:mission-control:schema:{name}").into());
+        members.shift_insert(1, "$id".into(), format!("https://helpifyr.com/schemas/mission-control/{name}.schema.json").into());
     }
     schema
 }

@@ -42,15 +42,13 @@ pub(in crate::publish) fn schemes_of(method: &AuthMethod) -> Vec<(String, Value)
             json!({"type": "http", "scheme": "bearer", "description": format!("The value of {variable}")}),
         )],
         AuthMethod::Signature(signature) => vec![signature_scheme(signature)],
-        AuthMethod::Session { .. } => vec![(
-            "session".to_owned(),
-            json!({
-                "type": "apiKey",
-                "in": "cookie",
-                "name": discovery::SESSION_COOKIE,
-                "description": "Session of an operator; the requirement names the least role",
-            }),
-        )],
+        AuthMethod::Session { .. } => {
+            let [secure, loopback] = discovery::SESSION_COOKIES;
+            vec![
+                session_scheme("session", secure, "HTTPS"),
+                session_scheme("session.loopback", loopback, "HTTP on a loopback address"),
+            ]
+        }
         AuthMethod::Token { .. } => vec![(
             "token".to_owned(),
             json!({
@@ -80,6 +78,11 @@ pub(in crate::publish) fn schemes_of(method: &AuthMethod) -> Vec<(String, Value)
             Vec::new()
         }
     }
+}
+
+fn session_scheme(name: &str, cookie: &str, transport: &str) -> (String, Value) {
+    let description = format!("Session of an operator over {transport}; the requirement names the least role");
+    (name.to_owned(), json!({"type": "apiKey", "in": "cookie", "name": cookie, "description": description}))
 }
 
 fn secret_scheme(variable: &str, carrier: &Carrier) -> (String, Value) {
