@@ -28,7 +28,7 @@ pub struct Catalog {
 }
 
 /// Identity of the service, from `service.yaml`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Service {
     /// Machine name.
     pub name: String,

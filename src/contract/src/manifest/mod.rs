@@ -1,2 +1,17 @@
-//! Knows text: YAML files with positions, and the types that mirror them.
+//! Knows text: a folder of YAML files with positions, and the types that mirror them.
+//!
+//! The way of a file: bytes ([`folder`]) → a tree with exact places ([`yaml`]) → checked against the schema that is
+//! generated from the types ([`structure`], [`schema`]) → a typed document ([`load`]). What the documents mean together is
+//! the business of [`crate::catalog`].
+
+pub mod folder;
+pub mod load;
 pub mod model;
+pub mod node;
+pub mod schema;
+pub mod structure;
+pub mod yaml;
+
+pub use folder::Folder;
+pub use load::{Document, Documents, load};
+pub use schema::{preset_schema, schema, service_schema};
