@@ -86,6 +86,11 @@ impl Environment {
         problems
     }
 
+    /// A variable before any catalog is there: its value, or the content of the file that `NAME_FILE` names.
+    pub fn raw(&self, name: &str) -> Result<Option<String>, String> {
+        self.read(name)
+    }
+
     fn read(&self, name: &str) -> Result<Option<String>, String> {
         if let Some(value) = self.source.read(name).filter(|value| !value.is_empty()) {
             return Ok(Some(value));

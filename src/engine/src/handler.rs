@@ -16,8 +16,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    mount::Mounted,
     problem::{Problem, ProblemKind, Violation},
-    storage::{Access, AuditEntry, Transaction},
+    storage::{Access, AuditEntry, NewDelivery, Transaction},
 };
 
 /// A Rust function with a typed, described input and output, registered by name.
@@ -210,7 +211,7 @@ pub struct Event {
 /// What a handler may use beside its request. It lives as long as one call.
 pub struct Context<'a> {
     /// The running engine: catalog, documents, metrics, storage.
-    pub engine: &'a crate::Engine,
+    pub engine: &'a Arc<crate::Engine>,
     /// The time of the call; handlers take the time from here.
     pub now: Timestamp,
     pub(crate) access: Access,
@@ -219,9 +220,16 @@ pub struct Context<'a> {
     pub(crate) actor: String,
     pub(crate) contract: String,
     pub(crate) request_id: String,
+    pub(crate) mounted: Arc<Mounted>,
+    pub(crate) enqueued: bool,
 }
 
 impl Context<'_> {
+    /// The catalog that this call belongs to; a reload in between does not change it.
+    pub fn mounted(&self) -> &Arc<Mounted> {
+        &self.mounted
+    }
+
     /// The transaction of this call, begun at first use: for reading when the handler's effect is `Read`, else for writing.
     pub async fn transaction(&mut self) -> Result<&mut dyn Transaction, Problem> {
         if self.transaction.is_none() {
@@ -241,6 +249,12 @@ impl Context<'_> {
             transaction.commit().await?;
         }
         Ok(())
+    }
+
+    /// Stores an outbound delivery in this transaction.
+    pub(crate) async fn enqueue(&mut self, delivery: NewDelivery) -> Result<(), Problem> {
+        self.enqueued = true;
+        Ok(self.transaction().await?.enqueue(&[delivery]).await?)
     }
 
     /// Emits an event in this transaction.

@@ -1,0 +1,49 @@
+//! Logs and traces: text or JSON lines on standard error, spans to an OTLP collector when one is configured.
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+/// What has to be flushed at the end.
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+/// Starts logging as `RUST_LOG` and `MISSION_CONTROL_LOG_FORMAT` say, and tracing as `OTEL_EXPORTER_OTLP_ENDPOINT` does.
+pub fn start() -> anyhow::Result<Telemetry> {
+    let filter = match std::env::var("RUST_LOG").ok().filter(|text| !text.is_empty()) {
+        Some(text) => EnvFilter::try_new(&text).with_context(|| format!("RUST_LOG is wrong: `{text}`"))?,
+        None => EnvFilter::new("info"),
+    };
+    let json = match std::env::var("MISSION_CONTROL_LOG_FORMAT").as_deref() {
+        Ok("json") => true,
+        Ok("text" | "") | Err(_) => false,
+        Ok(other) => anyhow::bail!("MISSION_CONTROL_LOG_FORMAT is `{other}`; it is text or json"),
+    };
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let lines = if json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
+    let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
+    let provider = endpoint.map(|_| provider()).transpose()?;
+    let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("mission-control")));
+    tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().context("logging cannot be started")?;
+    Ok(Telemetry(provider))
+}
+
+/// The exporter reads its own variables (`OTEL_EXPORTER_OTLP_*`), as the OpenTelemetry specification names them.
+fn provider() -> anyhow::Result<SdkTracerProvider> {
+    let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build().context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
+    let resource = Resource::builder().with_service_name("mission-control").build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
+
+impl Telemetry {
+    /// Sends what is left.
+    pub fn stop(self) {
+        if let Some(provider) = self.0
+            && let Err(error) = provider.shutdown()
+        {
+            eprintln!("warning: the last spans could not be sent: {error}");
+        }
+    }
+}

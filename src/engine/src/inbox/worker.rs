@@ -1,0 +1,193 @@
+//! The handling half of the inbox and the sending half of the outbox: due deliveries are leased in batches and worked on one
+//! by one, each in its own transaction that also carries the mark "done".
+//!
+//! A crash leaves a lease that runs out; the delivery is then due again, and since nothing of the first attempt was committed
+//! it takes effect once.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, stream};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use jiff::Timestamp;
+use rand::RngExt;
+use tokio::sync::watch;
+use tracing::Instrument;
+
+use crate::{
+    Engine,
+    execute::{Together, execute},
+    handler::{DeliveryContext, Principal, Request},
+    mount::{Mounted, MountedRoute},
+    outbox,
+    problem::{Problem, ProblemKind},
+    storage::{Claimed, Flow, StorageError, Verdict},
+};
+
+/// Deliveries of one batch.
+const BATCH: u32 = 32;
+/// How long an idle worker waits before it looks again: for due retries, and for deliveries stored by other replicas.
+const IDLE: Duration = Duration::from_millis(500);
+/// Longest text of a stored failure.
+const LONGEST_ERROR: usize = 2_000;
+
+/// Works on deliveries of a direction until `stop` says so, then finishes what runs and hands back the rest.
+pub async fn work(engine: Arc<Engine>, flow: Flow, mut stop: watch::Receiver<bool>) {
+    let mut failures = 0u32;
+    while !*stop.borrow() {
+        let claimed = engine.storage().claim(flow, BATCH, engine.config().lease, Timestamp::now()).await;
+        let pause = match claimed {
+            Ok(claimed) if claimed.is_empty() => {
+                failures = 0;
+                Some(IDLE)
+            }
+            Ok(claimed) => {
+                failures = 0;
+                work_on(&engine, claimed, &stop).await;
+                None
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if failures == 1 {
+                    tracing::error!(%error, ?flow, "deliveries cannot be claimed; trying again until the database is back");
+                }
+                Some((IDLE * failures.min(10)).min(Duration::from_secs(5)))
+            }
+        };
+        if let Some(pause) = pause {
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = engine.woken(flow) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+}
+
+async fn work_on(engine: &Arc<Engine>, claimed: Vec<Claimed>, stop: &watch::Receiver<bool>) {
+    let parallel = engine.config().workers.max(1);
+    stream::iter(claimed)
+        .for_each_concurrent(parallel, |claimed| async move {
+            if *stop.borrow() {
+                if let Err(error) = engine.storage().release(std::slice::from_ref(&claimed)).await {
+                    tracing::warn!(delivery = %claimed.id, %error, "a lease could not be handed back; it runs out by itself");
+                }
+                return;
+            }
+            let span = tracing::info_span!(
+                "delivery", delivery = %claimed.id, contract = %claimed.contract, target = %claimed.target,
+                request_id = %claimed.request_id, attempt = claimed.attempt,
+            );
+            attempt(engine, &claimed).instrument(span).await;
+        })
+        .await;
+}
+
+/// One attempt and its outcome.
+async fn attempt(engine: &Arc<Engine>, claimed: &Claimed) {
+    let mounted = engine.mounted();
+    let (result, policy) = match claimed.flow {
+        Flow::Inbound => match mounted.by_target(&claimed.contract, &claimed.target) {
+            Some(target) => (handle(engine, &mounted, target, claimed).await, target.route.delivery.clone()),
+            None => (Err(not_mounted(claimed)), fallback_policy()),
+        },
+        Flow::Outbound => match mounted.call(&claimed.contract, &claimed.target) {
+            Some((contract, call)) => (outbox::send(engine, &mounted, contract, call, claimed).await, contract.delivery.clone()),
+            None => (Err(not_mounted(claimed)), fallback_policy()),
+        },
+    };
+    let flow = match claimed.flow {
+        Flow::Inbound => "inbound",
+        Flow::Outbound => "outbound",
+    };
+    let count = |outcome: &str| engine.metrics().attempts.with_label_values(&[claimed.contract.as_str(), flow, outcome]).inc();
+    let problem = match result {
+        Ok(()) => {
+            count("done");
+            tracing::debug!("delivery done");
+            return;
+        }
+        Err(problem) => problem,
+    };
+    let verdict = verdict(&problem, claimed, policy.first, policy.max);
+    let text = problem.to_string();
+    let text: String = mounted.scrubber.text(&text).chars().take(LONGEST_ERROR).collect();
+    match verdict {
+        Verdict::Dead => {
+            count("dead");
+            tracing::error!(error = %text, "delivery given up; `mission-control deliveries show` tells more, `replay` tries again");
+        }
+        Verdict::Retry(at) => {
+            count("retry");
+            tracing::warn!(error = %text, next = %at, "delivery failed and will be tried again");
+        }
+    }
+    if let Err(error) = engine.storage().fail(claimed, &text, verdict, Timestamp::now()).await {
+        tracing::error!(%error, "the failure could not be stored; the lease runs out and the delivery is tried again");
+    }
+}
+
+fn not_mounted(claimed: &Claimed) -> Problem {
+    Problem::new(
+        ProblemKind::Unavailable,
+        format!("Contract `{}` does not mount `{}` any more; bring it back, or let this delivery go to the dead letters", claimed.contract, claimed.target),
+    )
+}
+
+fn fallback_policy() -> contract::catalog::DeliveryPolicy {
+    contract::catalog::DeliveryPolicy {
+        mode: contract::catalog::DeliveryMode::Durable,
+        key: None,
+        respond: 202,
+        timeout: Duration::from_secs(30),
+        attempts: 8,
+        first: Duration::from_secs(5),
+        max: Duration::from_secs(600),
+    }
+}
+
+/// Exponential backoff with full jitter over what is above the first delay; a stated `Retry-After` is waited for.
+fn verdict(problem: &Problem, claimed: &Claimed, first: Duration, max: Duration) -> Verdict {
+    if !problem.kind.is_transient() && problem.kind != ProblemKind::Conflict {
+        return Verdict::Dead;
+    }
+    if claimed.attempt >= claimed.max_attempts {
+        return Verdict::Dead;
+    }
+    let doubled = first.saturating_mul(1u32.checked_shl(claimed.attempt - 1).unwrap_or(u32::MAX)).min(max.max(first));
+    let jittered = doubled.mul_f64(rand::rng().random_range(0.5..=1.0));
+    let asked = problem.headers.iter().find(|(name, _)| name == http::header::RETRY_AFTER);
+    let asked = asked.and_then(|(_, value)| value.to_str().ok()?.parse::<u64>().ok()).map(Duration::from_secs);
+    let delay = jittered.max(asked.unwrap_or_default().min(Duration::from_secs(86_400)));
+    let delay = jiff::SignedDuration::try_from(delay).unwrap_or(jiff::SignedDuration::from_secs(60));
+    Verdict::Retry(Timestamp::now().checked_add(delay).unwrap_or(Timestamp::MAX))
+}
+
+async fn handle(engine: &Arc<Engine>, mounted: &Arc<Mounted>, target: &MountedRoute, claimed: &Claimed) -> Result<(), Problem> {
+    let limit = target.route.delivery.timeout.min(engine.config().lease.mul_f64(0.8));
+    let request = request_of(target, claimed)?;
+    execute(engine, mounted, target, &request, Together::Delivery(claimed), limit).await?;
+    Ok(())
+}
+
+/// A stored delivery as a request again.
+fn request_of(target: &MountedRoute, claimed: &Claimed) -> Result<Request, Problem> {
+    let mut headers = HeaderMap::with_capacity(claimed.message.headers.len());
+    for (name, value) in &claimed.message.headers {
+        let name = HeaderName::try_from(name.as_str()).map_err(|error| StorageError::Internal(error.to_string()))?;
+        let value = HeaderValue::try_from(value.as_str()).map_err(|error| StorageError::Internal(error.to_string()))?;
+        headers.append(name, value);
+    }
+    Ok(Request {
+        method: Method::from_bytes(target.route.method.as_str().as_bytes()).map_err(Problem::internal)?,
+        path: claimed.message.path.clone(),
+        params: claimed.message.params.clone(),
+        query: claimed.message.query.clone(),
+        headers,
+        body: claimed.message.body.clone().into(),
+        route: target.route.clone(),
+        contract: target.contract.clone(),
+        request_id: claimed.request_id.clone(),
+        principal: Principal::Recorded(claimed.actor.clone()),
+        delivery: Some(DeliveryContext { id: claimed.id, received_at: claimed.received_at, attempt: claimed.attempt }),
+    })
+}

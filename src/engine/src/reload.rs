@@ -1,0 +1,183 @@
+//! Reloading: a changed folder is parsed, resolved and mounted beside the running catalog, then swapped in one atomic store.
+//! A folder with errors changes nothing but the readiness document.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use contract::catalog::Catalog;
+use jiff::Timestamp;
+use notify::{RecursiveMode, Watcher};
+use serde::Serialize;
+use tokio::sync::{mpsc, watch};
+
+use crate::{Engine, mount::Mounted, problem::Problem};
+
+/// Changes that follow one another this closely are one change.
+const DEBOUNCE: Duration = Duration::from_millis(150);
+
+/// Where catalogs come from: a folder, read and resolved.
+pub trait CatalogSource: Send + Sync + 'static {
+    /// Reads and resolves. Blocking.
+    fn load(&self) -> LoadedCatalog;
+    /// The folder to watch; `None` for the embedded copy.
+    fn folder(&self) -> Option<PathBuf>;
+}
+
+/// What a source found.
+pub struct LoadedCatalog {
+    /// The catalog, when nothing is wrong with it.
+    pub catalog: Option<Catalog>,
+    /// How many findings fail the check.
+    pub errors: usize,
+    /// The first of them in one line, with its code and place.
+    pub first_error: Option<String>,
+    /// All findings as text for people, with excerpts.
+    pub report: String,
+}
+
+/// What came of the last reload.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastReload {
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub outcome: ReloadOutcome,
+    /// Digest of the catalog that answers since.
+    pub digest: String,
+    /// Number of errors.
+    pub errors: usize,
+    /// The first error in one line.
+    pub first_error: Option<String>,
+    /// All findings as text.
+    pub report: String,
+}
+
+/// What happened at a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReloadOutcome {
+    /// The first catalog, at the start.
+    Started,
+    /// Another catalog answers.
+    Swapped,
+    /// The folder means what it meant; secrets were read anew.
+    Unchanged,
+    /// The folder has errors; the earlier catalog goes on.
+    Refused,
+}
+
+impl Default for LastReload {
+    fn default() -> Self {
+        Self { at: Timestamp::now(), outcome: ReloadOutcome::Started, digest: String::new(), errors: 0, first_error: None, report: String::new() }
+    }
+}
+
+impl Engine {
+    /// Reloads now. One reload at a time; requests go on meanwhile.
+    pub async fn reload(self: &Arc<Self>) -> Result<Arc<LastReload>, Problem> {
+        let _one_at_a_time = self.reloading.lock().await;
+        let engine = self.clone();
+        let outcome = tokio::task::spawn_blocking(move || engine.reload_blocking()).await.map_err(Problem::internal)?;
+        Ok(outcome)
+    }
+
+    fn reload_blocking(&self) -> Arc<LastReload> {
+        let loaded = self.source.load();
+        let earlier = self.mounted();
+        let mut last = LastReload {
+            errors: loaded.errors,
+            first_error: loaded.first_error,
+            report: loaded.report,
+            digest: earlier.catalog.digest.clone(),
+            outcome: ReloadOutcome::Refused,
+            ..LastReload::default()
+        };
+        if let Some(catalog) = loaded.catalog {
+            for problem in self.environment.load(catalog.variables.values()) {
+                tracing::error!("{problem}");
+            }
+            let same = catalog.digest == earlier.catalog.digest;
+            match Mounted::new(Arc::new(catalog), &self.registry, &self.environment, &self.instance, Some(&earlier)) {
+                Ok(mounted) => {
+                    last.digest.clone_from(&mounted.catalog.digest);
+                    last.outcome = if same { ReloadOutcome::Unchanged } else { ReloadOutcome::Swapped };
+                    self.mounted.store(Arc::new(mounted));
+                    self.describe_catalog();
+                }
+                Err(error) => {
+                    last.errors = 1;
+                    last.first_error = Some(error.to_string());
+                    last.report = error.to_string();
+                }
+            }
+        }
+        let word = match last.outcome {
+            ReloadOutcome::Refused => {
+                tracing::error!(errors = last.errors, "the contracts have errors; the earlier catalog goes on\n{}", last.report);
+                "refused"
+            }
+            ReloadOutcome::Unchanged => "unchanged",
+            ReloadOutcome::Swapped | ReloadOutcome::Started => {
+                tracing::info!(digest = last.digest, "the contracts were reloaded");
+                "swapped"
+            }
+        };
+        self.metrics.reloads.with_label_values(&[word]).inc();
+        let last = Arc::new(last);
+        self.last_reload.store(last.clone());
+        last
+    }
+}
+
+/// Watches the folder of the source until `stop` says so. Folders that are swapped by a symbolic link (as Kubernetes does)
+/// are followed: the folder's parent is watched too, and the watch is set anew after each reload.
+pub async fn watch_folder(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
+    let Some(folder) = engine.source.folder() else {
+        let _ = stop.changed().await;
+        return;
+    };
+    let (changes, mut changed) = mpsc::channel::<()>(1);
+    let (mut current, mut first) = (None, true);
+    while !*stop.borrow() {
+        // The new watch begins before the old one ends and before the folder is read: no change falls between.
+        match watcher(&folder, changes.clone()) {
+            Ok(watcher) => drop(current.replace(watcher)),
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error, "the contracts cannot be watched; SIGHUP or POST /api/v1/contracts/reload reload them");
+            }
+        }
+        if first {
+            first = false;
+        } else if let Err(problem) = engine.reload().await {
+            tracing::error!(%problem, "the contracts could not be reloaded");
+        }
+        tokio::select! {
+            _ = stop.changed() => return,
+            _ = changed.recv() => {}
+        }
+        let settled = async { while let Ok(Some(())) = tokio::time::timeout(DEBOUNCE, changed.recv()).await {} };
+        // A folder that never comes to rest is read all the same.
+        let _ = tokio::time::timeout(DEBOUNCE * 10, settled).await;
+    }
+}
+
+fn watcher(folder: &std::path::Path, changes: mpsc::Sender<()>) -> notify::Result<notify::RecommendedWatcher> {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new(".")).to_path_buf();
+    let (name, real) = (folder.file_name().map(ToOwned::to_owned), folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()));
+    let inside = (folder.to_path_buf(), real.clone());
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let ours = event.paths.iter().any(|path| {
+            path.starts_with(&inside.0) || path.starts_with(&inside.1) || path.file_name().is_some_and(|file| Some(file) == name.as_deref())
+        });
+        if ours && !event.kind.is_access() {
+            // A full channel means that a change is already noted.
+            let _ = changes.try_send(());
+        }
+    })?;
+    watcher.watch(&real, RecursiveMode::Recursive)?;
+    // A parent that may not be watched only costs swaps of the folder itself.
+    if let Err(error) = watcher.watch(&parent, RecursiveMode::NonRecursive) {
+        tracing::debug!(%error, "the parent of the contracts folder is not watched");
+    }
+    Ok(watcher)
+}
