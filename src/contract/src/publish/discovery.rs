@@ -68,7 +68,7 @@ pub struct ContractEntry {
     /// Methods of auth in the order they are tried; empty for none, and when `auth_undefined` is set.
     pub auth: Vec<AuthEntry>,
     /// Present and true when the auth of a planned contract is not defined yet.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auth_undefined: bool,
     /// The promise made about change.
     pub stability: Stability,
@@ -83,7 +83,7 @@ pub struct ContractEntry {
     /// Commands and endpoints that prove the contract.
     pub verify: Vec<String>,
     /// Facts that no other member carries.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
     /// What the environment makes of it: `mounted`, `unconfigured` (a variable is unset, its routes answer 503), `declared`
     /// (it mounts no routes) or `planned`.
