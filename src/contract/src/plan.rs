@@ -56,7 +56,7 @@ pub enum Case {
     /// The right token behind another scheme than `Bearer`.
     WrongScheme,
     /// The right token behind `bEARER`.
-    SchemeInAnotherCase,
+    SchemeSpeltOtherwise,
     /// The right value in this carrier, a wrong one in a later carrier of the method.
     WrongInLaterCarrier(usize),
     /// A wrong value in this carrier, the right one in a later carrier of the method.
@@ -68,7 +68,7 @@ pub enum Case {
     /// One byte of the body altered after it was signed.
     ByteAltered,
     /// The signature in upper case (hexadecimal only).
-    UpperCase,
+    HexInCapitals,
     /// Several signatures in the header, the right one last.
     SecondSignatureRight,
     /// Signed longer ago than the tolerance.
@@ -232,7 +232,7 @@ fn token_cases(route: &Route, scope: Scope, cases: &mut Cases) {
 
 fn authorization_cases(route: &Route, cases: &mut Cases) {
     cases.push((Case::WrongScheme, Expectation::Refused));
-    cases.push((Case::SchemeInAnotherCase, Expectation::Admitted));
+    cases.push((Case::SchemeSpeltOtherwise, Expectation::Admitted));
     wrong_carrier(route, CarrierPlace::Header, "access_token", cases);
 }
 
@@ -257,7 +257,7 @@ fn signature_cases(route: &Route, signature: &Signature, cases: &mut Cases) {
     cases.push((Case::PreviousSecret, Expectation::Admitted));
     cases.push((Case::ByteAltered, Expectation::Refused));
     if signature.encoding == crate::catalog::MacEncoding::Hex {
-        cases.push((Case::UpperCase, Expectation::Admitted));
+        cases.push((Case::HexInCapitals, Expectation::Admitted));
     }
     if signature.shape.is_some() {
         cases.push((Case::SecondSignatureRight, Expectation::Admitted));
@@ -468,7 +468,7 @@ mod tests {
             assert_eq!(expected(&checks, Some(0), None, &case), Some(Expectation::Admitted), "{case:?}");
         }
         assert_eq!(expected(&checks, Some(0), None, &Case::Replayed), Some(Expectation::AdmittedWithoutEffect));
-        assert_eq!(expected(&checks, Some(0), None, &Case::UpperCase), None);
+        assert_eq!(expected(&checks, Some(0), None, &Case::HexInCapitals), None);
     }
 
     #[test]
