@@ -151,6 +151,12 @@ impl Task {
     pub fn deleted(&self, now: Timestamp) -> Self {
         Self { deleted_at: Some(now), updated_at: now, revision: self.revision + 1, ..self.clone() }
     }
+
+    /// The task back from its deletion, one revision on.
+    #[must_use]
+    pub fn restored(&self, now: Timestamp) -> Self {
+        Self { deleted_at: None, updated_at: now, revision: self.revision + 1, ..self.clone() }
+    }
 }
 
 /// Key of a task: the project's key, a hyphen and a number from 1.
