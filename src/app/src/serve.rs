@@ -65,7 +65,7 @@ impl Serve {
             anyhow::bail!("{} is required and unset: {}", variable.name, variable.description);
         }
         let store = wiring::open_store().await?;
-        let config = config(&environment, store.is_postgres())?;
+        let config = config(&environment, wiring::database_url()?.starts_with("postgres"))?;
         let storage: Arc<dyn Storage> = Arc::new(store);
         let source = Source { origin: origin.clone(), handlers: registry.infos() };
         let instance = Instance { id: Uuid::now_v7().to_string(), started_at: Timestamp::now(), commit: COMMIT.map(str::to_owned) };
@@ -78,9 +78,15 @@ impl Serve {
         println!("Mission Control {} listens on http://{address} with {contracts} contracts from {}", wiring::VERSION, origin.name());
 
         tasks.spawn(async move {
-            let report = plugins::recover(store::repositories, storage, &move |name| environment.get(name)).await;
-            if let Err(problem) = report {
-                tracing::error!(%problem, "projections left by a crash could not be finished; the next start tries again");
+            let report = plugins::recover(store::repositories, storage, move |name: &str| environment.get(name)).await;
+            for import in &report.finished {
+                tracing::info!(import, "finished the projection that an earlier process left");
+            }
+            for (import, reason) in &report.failed {
+                tracing::error!(import, reason, "a projection that an earlier process left cannot be finished; the next start tries again");
+            }
+            if let Some(error) = &report.error {
+                tracing::error!(error, "projections left by an earlier process cannot be read; the next start tries again");
             }
         });
         let (stopper, stop) = watch::channel(false);

@@ -86,7 +86,7 @@ pub fn registry() -> anyhow::Result<Registry> {
 
 /// Resolves a folder of manifests against the registered handlers.
 pub fn resolve(folder: &Folder, registry: &Registry, repository: Option<&[String]>) -> Resolution {
-    let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
     catalog::resolve(folder, &Options { handlers: &registry.infos(), today, version: VERSION, repository })
 }
 
@@ -117,7 +117,7 @@ pub async fn open_store() -> anyhow::Result<Store> {
 pub fn duration_variable(environment: &Environment, name: &str, default: Duration) -> anyhow::Result<Duration> {
     match environment.get(name) {
         None => Ok(default),
-        Some(text) => catalog::units::duration(&text).map_err(|reason| anyhow::anyhow!("{name} is wrong: {reason}")),
+        Some(text) => catalog::units::parse_duration(&text).map_err(|reason| anyhow::anyhow!("{name} is wrong: {reason}")),
     }
 }
 
@@ -138,7 +138,7 @@ impl CatalogSource for Source {
                 return LoadedCatalog { catalog: None, errors: 1, first_error: Some(text.clone()), report: text };
             }
         };
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
         let options = Options { handlers: &self.handlers, today, version: VERSION, repository: None };
         loaded(catalog::resolve(&folder, &options), &folder)
     }
