@@ -27,8 +27,8 @@ pub type DomainAccess = fn(&mut dyn Transaction) -> &mut dyn Repositories;
 /// Every handler plugin, by name.
 pub fn all(access: DomainAccess) -> Vec<Arc<dyn Handler>> {
     vec![
+        Arc::new(clawledger::decide::Decide { access }),
         Arc::new(clawledger::decide_task::DecideTask { access }),
-        Arc::new(clawledger::decision::Decide { access }),
         Arc::new(clawledger::pending::Pending { access }),
         Arc::new(clawledger::receive::Receive { access }),
         Arc::new(clawledger::sync::Sync { access }),
@@ -55,10 +55,74 @@ pub async fn recover(
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::path::Path;
+
+    use engine::registry::Registry;
+    use serde_json::{Value, json};
+
     use super::*;
 
+    fn handlers() -> Vec<Arc<dyn Handler>> {
+        all(|_| unreachable!("descriptions need no database"))
+    }
+
     fn infos() -> Vec<contract::handler::HandlerInfo> {
-        all(|_| unreachable!("descriptions need no database")).iter().map(|handler| handler.info()).collect()
+        handlers().iter().map(|handler| handler.info()).collect()
+    }
+
+    /// What the engine says of a body, by the pointers of its violations.
+    fn refused(handler: &str, body: &Value) -> Vec<String> {
+        let registry = Registry::new(handlers()).unwrap();
+        let problem = registry.get(handler).unwrap().validate(body).err();
+        problem.into_iter().flat_map(|problem| problem.errors).map(|violation| violation.pointer).collect()
+    }
+
+    fn fixtures(folder: &str) -> Vec<(String, Value)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../contracts/fixtures").join(folder);
+        let read = |path: &Path| serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let paths = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        paths.map(|path| (path.file_stem().unwrap().to_str().unwrap().to_owned(), read(&path))).collect()
+    }
+
+    #[test]
+    fn the_shipped_fixtures_fit_the_schemas() {
+        for (name, body) in fixtures("plane") {
+            assert!(refused("plane.receive_event", &body).is_empty(), "{name}");
+        }
+        for (name, body) in fixtures("warp") {
+            assert!(refused("warp.setup_import", &body).is_empty(), "{name}");
+        }
+        for (name, body) in fixtures("clawledger") {
+            let handler = match name.as_str() {
+                "sync" => "approvals.sync",
+                "decision" => "approvals.decide",
+                "task-decision" => "approvals.decide_task",
+                _ => "approvals.receive",
+            };
+            assert!(refused(handler, &body).is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn webhooks_refuse_no_shape_and_imports_refuse_every_unknown_one() {
+        for body in [json!(null), json!([]), json!({"event": null}), json!({"got": "out"}), json!({"event": "issue", "data": 7})]
+        {
+            assert!(refused("plane.receive_event", &body).is_empty(), "{body}");
+        }
+        let (_, mut import) = fixtures("warp").remove(0);
+        import["work_item"]["lane"] = json!("someday");
+        import["team"]["agents"][0]["slug"] = json!("../x");
+        import["links"] = json!(["javascript:alert(1)"]);
+        import["import_id"] = json!("a\u{0}b");
+        let pointers = refused("warp.setup_import", &import);
+        for pointer in ["/work_item/lane", "/team/agents/0/slug", "/links/0", "/import_id"] {
+            assert!(pointers.iter().any(|found| found == pointer), "{pointer}: {pointers:?}");
+        }
+        let (_, mut import) = fixtures("warp").remove(0);
+        import["team"]["extra"] = json!(1);
+        assert_eq!(refused("warp.setup_import", &import), ["/team"]);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! ClawLedger: approvals that other systems ask for, and the decisions on them.
 //!
 //! The asking systems report approvals as events (`receive`) or in batches (`sync`); whoever decides does so by the approval's
-//! id (`decision`) or by its task (`decide_task`). What is final and what contradicts is a rule of the domain
+//! id (`decide`) or by its task (`decide_task`). What is final and what contradicts is a rule of the domain
 //! ([`domain::approval`]); here is the reading of reports and the finding of the approval that is meant. Nothing here sends a
 //! decision back: the event `approval.decided` does, where a contract has a call for it.
 
+pub(crate) mod decide;
 pub(crate) mod decide_task;
-pub(crate) mod decision;
 pub(crate) mod pending;
 pub(crate) mod receive;
 mod report;

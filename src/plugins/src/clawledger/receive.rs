@@ -152,6 +152,15 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn clawledger_times_are_kept_to_the_microsecond() {
+        let mut memory = Memory::default();
+        let mut event = body("pending", 1);
+        event["requested_at"] = json!("2026-01-01T00:00:00.123456789Z");
+        let stored = receive(&mut memory, &event).await.0.unwrap().approval.requested_at;
+        assert_eq!(stored.to_string(), "2026-01-01T00:00:00.123456Z");
+    }
+
+    #[tokio::test]
     async fn clawledger_a_contradicting_event_conflicts() {
         let mut memory = Memory::default();
         receive(&mut memory, &body("approved", 9)).await.0.unwrap();

@@ -6,7 +6,7 @@ use engine::problem::Violation;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::support::text;
+use crate::support::{kept, text};
 
 /// Bytes that an id may have.
 const ID_LIMIT: usize = 200;
@@ -130,7 +130,7 @@ impl Reader<'_> {
 
     fn time(&mut self, member: &str) -> Option<Timestamp> {
         let text = self.text(member)?;
-        text.parse().map_err(|_| self.wrong(member, "a time as 2026-01-31T12:00:00Z is needed here")).ok()
+        text.parse().map(kept).map_err(|_| self.wrong(member, "a time as 2026-01-31T12:00:00Z is needed here")).ok()
     }
 
     fn word<T: std::str::FromStr<Err = String>>(&mut self, member: &str) -> Option<T> {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{effect, seen_at, take::contradiction};
-use crate::support::{Effects, invalid, refused, text};
+use crate::support::{Effects, invalid, kept, refused, text};
 
 /// How far a sender's clock may be ahead.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -66,7 +66,7 @@ impl DecisionBody {
             None => ("", &self.stated),
         };
         let verdict = stated.verdict.ok_or_else(|| invalid(&format!("{at}/verdict"), "`approve` or `reject` is needed here"))?;
-        let decided_at = stated.decided_at.unwrap_or(now);
+        let decided_at = kept(stated.decided_at.unwrap_or(now));
         if decided_at > now.saturating_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX) {
             return Err(invalid(&format!("{at}/decided_at"), "a decision cannot be taken in the future"));
         }

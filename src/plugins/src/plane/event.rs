@@ -7,7 +7,7 @@ use engine::problem::Problem;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::support::{invalid, text};
+use crate::support::{invalid, kept, text};
 
 /// What an event says.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ fn object<T>(data: &Value, says: T) -> Result<Object<T>, Problem> {
     if id.len() > 200 {
         return Err(invalid("/data/id", "an id of more than 200 bytes is none of Plane's"));
     }
-    let time = |name: &str| data[name].as_str().and_then(|time| time.parse::<Timestamp>().ok());
+    let time = |name: &str| data[name].as_str().and_then(|time| time.parse().ok().map(kept));
     Ok(Object { id: text::name(id), at: time("updated_at").max(time("deleted_at")), says })
 }
 

@@ -38,6 +38,11 @@ pub(crate) fn invalid(pointer: &str, detail: impl Into<String>) -> Problem {
     Problem::invalid(format!("{pointer}: {detail}"), vec![violation])
 }
 
+/// A sender's time as it is kept, to the microsecond: a repeat then equals what is stored.
+pub(crate) fn kept(time: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(time.as_microsecond()).unwrap_or(time)
+}
+
 /// What happened, told twice: to the audit trail and, as an event, to the outside.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Effect {

@@ -89,7 +89,7 @@ async fn apply(
     }
     let project_ref = settings.project.0.trim();
     let project = support::project_or_new(repositories, effects, project_ref, project_ref, now).await?;
-    let (at, patch) = (settings.updated_at, patch(settings, title));
+    let (at, patch) = (settings.updated_at.map(support::kept), patch(settings, title));
     let Some(mapping) = repositories.mapping(&source, MappedKind::Task, &key).await.map_err(refused)? else {
         let task = tasks::add(repositories, effects, &project, patch, now).await?;
         let mapping = ExternalMapping {

@@ -168,7 +168,67 @@ pub(super) fn root_of(setting: Option<&str>) -> Result<PathBuf, Problem> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-    use super::{super::projection::tests::state, *};
+    use domain::Task;
+    use jiff::Timestamp;
+    use store::{ConnectOptions, Store};
+
+    use super::{
+        super::{SOURCE, import, payload::tests::body, projection::tests::state},
+        *,
+    };
+    use crate::support::Effects;
+
+    /// A database with an import that was committed and no further, as a crash leaves it.
+    async fn interrupted(folder: &Path) -> (Store, Task) {
+        let url = format!("sqlite://{}", folder.join("test.db").display());
+        let store = Store::connect(&url, &ConnectOptions::default()).await.unwrap();
+        store.migrate().await.unwrap();
+        let body = body("i-1", "DEMO-7", "Set up");
+        let payload = serde_json::from_value(body.clone()).unwrap();
+        let mut transaction = store.begin(Access::Write).await.unwrap();
+        let repositories = store::repositories(&mut *transaction);
+        let imported = import::apply(repositories, &mut Effects::default(), &payload, body, Timestamp::UNIX_EPOCH).await.unwrap();
+        transaction.commit().await.unwrap();
+        (store, imported.task)
+    }
+
+    async fn projection_of(store: &Store) -> ProjectionState {
+        let mut transaction = store.begin(Access::Write).await.unwrap();
+        let import = store::repositories(&mut *transaction).import(SOURCE, "i-1").await.unwrap().unwrap();
+        transaction.rollback().await.unwrap();
+        import.projection
+    }
+
+    #[tokio::test]
+    async fn setup_import_a_start_finishes_what_a_crash_interrupted() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, task) = interrupted(folder.path()).await;
+        let root = folder.path().join("workspace");
+        let variable = |name: &str| (name == ROOT_VARIABLE).then(|| root.display().to_string());
+        let report = recover(store::repositories, &store, variable).await;
+        assert_eq!((report.finished, report.failed, report.error), (vec!["i-1".to_owned()], vec![], None));
+        assert_eq!(projection_of(&store).await, ProjectionState::Written);
+        for path in projection::paths(&task.key) {
+            let text = std::fs::read_to_string(root.join(&path)).unwrap();
+            assert!(text.contains("r1") && text.contains("DEMO-7"), "{path}: {text}");
+        }
+        assert!(recover(store::repositories, &store, variable).await.finished.is_empty());
+    }
+
+    #[tokio::test]
+    async fn setup_import_files_that_cannot_be_written_stay_owed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = interrupted(folder.path()).await;
+        let root = folder.path().join("workspace");
+        std::fs::write(&root, "in the way").unwrap();
+        let variable = |_: &str| Some(root.display().to_string());
+        let report = recover(store::repositories, &store, variable).await;
+        assert_eq!(report.failed.len(), 1);
+        assert!(report.failed[0].1.contains("could not be written"), "{:?}", report.failed);
+        assert_eq!(projection_of(&store).await, ProjectionState::Pending);
+        std::fs::remove_file(&root).unwrap();
+        assert_eq!(recover(store::repositories, &store, variable).await.finished, ["i-1"]);
+    }
 
     #[test]
     fn setup_import_the_root_may_begin_at_home() {

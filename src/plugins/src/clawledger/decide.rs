@@ -1,4 +1,4 @@
-//! `approvals.decision`: a decision on an approval that is named by its id.
+//! `approvals.decide`: a decision on an approval that is named by its id.
 
 use async_trait::async_trait;
 use contract::handler::{Effect, HandlerInfo, ReplyInfo, schema_of};
@@ -31,7 +31,7 @@ impl Handler for Decide {
             input: Some(schema_of::<DecisionBody>()),
             replies: vec![ReplyInfo::json::<DecisionReply>(200, "The decision is taken, now or earlier")],
             problems: PROBLEMS,
-            ..HandlerInfo::new("approvals.decision", "Decide on an approval", Effect::Write)
+            ..HandlerInfo::new("approvals.decide", "Decide on an approval", Effect::Write)
         }
     }
 
