@@ -38,6 +38,8 @@ pub(super) struct ContractAuth {
     pub(super) open: bool,
     /// Whether it is `not defined yet`.
     pub(super) undefined: bool,
+    /// Whether a method could not be used, which has been said.
+    broken: bool,
 }
 
 /// The auth of each contract.
@@ -51,6 +53,7 @@ pub(super) fn methods(contracts: &[Source<'_>], presets: &Presets<'_>) -> Stage<
             let methods = read(auth, presets, at, &mut findings);
             directions(contract, &methods, at, &mut findings);
             ContractAuth {
+                broken: is_broken(auth, &methods),
                 methods,
                 open: matches!(auth, Auth::Word(AuthWord::None)),
                 undefined: matches!(auth, Auth::Word(AuthWord::NotDefinedYet)),
@@ -58,6 +61,11 @@ pub(super) fn methods(contracts: &[Source<'_>], presets: &Presets<'_>) -> Stage<
         })
         .collect();
     (all, findings)
+}
+
+/// Whether fewer methods can be used than were written.
+fn is_broken(written: &Auth, methods: &[AuthMethod]) -> bool {
+    matches!(written, Auth::Methods(written) if written.len() > methods.len() || written.is_empty())
 }
 
 /// Methods that fit neither the direction nor the surface.
@@ -87,7 +95,7 @@ fn directions(contract: &Source<'_>, methods: &[AuthMethod], at: Cursor<'_>, fin
 /// Reads an auth in any of its places. Methods that cannot be used are reported and left out.
 fn read(auth: &Auth, presets: &Presets<'_>, at: Cursor<'_>, findings: &mut Vec<Finding>) -> Vec<AuthMethod> {
     let Auth::Methods(written) = auth else { return Vec::new() };
-    if written.is_empty() {
+    if at.node().items().is_empty() {
         let finding = Finding::new(&AUTH_EMPTY, "the list of methods is empty").at(at.place());
         findings.push(finding.help("write `auth: none` when everybody may call"));
     }
@@ -263,21 +271,18 @@ pub(super) fn guards(
         .map(|operation| {
             let own = operation.detail.and_then(|detail| detail.auth.as_ref());
             let of_contract = &auth[operation.contract];
-            let (open, methods) = match own {
+            let (excused, methods) = match own {
                 Some(own) => {
                     let methods = read(own, presets, operation.at.key("auth"), &mut findings);
-                    (matches!(own, Auth::Word(AuthWord::None)), guarding(&methods))
+                    (matches!(own, Auth::Word(AuthWord::None)) || is_broken(own, &methods), guarding(&methods))
                 }
                 None => {
                     let methods = guarding(&of_contract.methods);
-                    if of_contract.open || !methods.is_empty() {
-                        (of_contract.open, methods)
-                    } else {
-                        of_family(operation, &families)
-                    }
+                    let settled = of_contract.open || of_contract.undefined || of_contract.broken;
+                    if settled || !methods.is_empty() { (settled, methods) } else { of_family(operation, &families) }
                 }
             };
-            if methods.is_empty() && !open && !of_contract.undefined {
+            if methods.is_empty() && !excused {
                 let place = if own.is_some() { operation.at.key("auth").key_place() } else { operation.at.key_place() };
                 let message = format!("nothing guards {} {}", operation.method.as_str(), operation.path);
                 let finding = Finding::new(&ROUTE_UNGUARDED, message).at(place);

@@ -41,7 +41,7 @@ impl Cron {
     pub fn parse(text: &str) -> Result<Self, String> {
         let fields: Vec<&str> = text.split_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields.as_slice() else {
-            return Err(format!("`{text}` has {} fields, and a cron expression has five", fields.len()));
+            return Err(format!("`{text}` is not five fields but {}", fields.len()));
         };
         let mut sets = [0; 5];
         for ((set, field), text) in sets.iter_mut().zip(&FIELDS).zip([minute, hour, day, month, weekday]) {

@@ -73,7 +73,7 @@ impl<'a> Declarations<'a> {
             let message = format!("`{name}` is taken: it is another way to give `{stem}`");
             self.findings.push(Finding::new(&VARIABLE_NAME, message).at(at.key_place()));
         }
-        if declaration.secret && declaration.default.is_some() {
+        if declaration.secret && declaration.default.as_deref().is_some_and(|default| !names_a_local_file(default)) {
             let message = format!("the secret `{name}` has a default, which everybody can read");
             self.findings.push(Finding::new(&SECRET_WITH_DEFAULT, message).at(at.key("default").key_place()));
         } else if declaration.required && declaration.default.is_some() {
@@ -156,4 +156,10 @@ fn of_auth<'a>(auth: &'a Auth, at: Cursor<'a>, used: &mut Vec<(&'a str, bool, Cu
             AuthMethod::Session(_) | AuthMethod::Token(_) | AuthMethod::Connection(_) | AuthMethod::External(_) => {}
         }
     }
+}
+
+/// Whether a default only names a file of this machine, as `sqlite://data/app.db`: an address that may hold credentials, but in
+/// this form has none to give away.
+fn names_a_local_file(default: &str) -> bool {
+    default.starts_with("sqlite:") && !default.contains('@')
 }

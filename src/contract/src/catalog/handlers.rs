@@ -121,8 +121,12 @@ impl Checker<'_> {
                 continue;
             }
             let here = with.pointer(pointer);
-            let field = pointer.rsplit('/').next().filter(|field| !field.is_empty());
-            let subject = field.map_or_else(|| format!("the settings of `{}`", handler.name), |field| format!("`{field}`"));
+            let field = pointer.rsplit('/').find(|field| field.parse::<usize>().is_err()).filter(|field| !field.is_empty());
+            let subject = match field {
+                Some(field) if pointer.ends_with(field) => format!("`{field}`"),
+                Some(field) => format!("an item of `{field}`"),
+                None => format!("the settings of `{}`", handler.name),
+            };
             match error.kind() {
                 ValidationErrorKind::AdditionalProperties { unexpected } => {
                     for key in unexpected {

@@ -90,7 +90,7 @@ pub struct Place {
 pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let close = |candidate: &&str| {
         let distance = strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
-        distance <= (candidate.chars().count().max(word.chars().count()) / 3).max(1)
+        distance <= (candidate.chars().count().max(word.chars().count()) / 4).max(1)
     };
     known
         .into_iter()

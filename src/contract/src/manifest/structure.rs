@@ -166,7 +166,7 @@ impl<'s> Walker<'s> {
             (Shape::Text { pattern, minimum, maximum }, Kind::Text(text)) => {
                 self.text(text, pattern.as_ref(), *minimum, *maximum, at, name)
             }
-            (Shape::Words(words), Kind::Text(text)) => self.word(text, words, at, name),
+            (Shape::Words(words), Kind::Text(text)) => self.word(text, words, None, at, name),
             (Shape::List { item, minimum }, Kind::List(items)) => self.list(item, items, *minimum, at, name),
             (Shape::Table(item), Kind::Map(entries)) => Some(self.table(item, entries, at)),
             (Shape::Object(object), Kind::Map(entries)) => self.object(object, entries, at, name),
@@ -193,7 +193,8 @@ impl<'s> Walker<'s> {
             }
             _ => None,
         };
-        let finding = Finding::new(&WRONG_TYPE, message).at(at.place());
+        let place = if found.kind == Kind::Null { at.key_place() } else { at.place() };
+        let finding = Finding::new(&WRONG_TYPE, message).at(place);
         self.findings.push(match help {
             Some(help) => finding.help(help),
             None => finding,
@@ -248,12 +249,16 @@ impl<'s> Walker<'s> {
         None
     }
 
-    fn word(&mut self, text: &str, words: &[String], at: Cursor<'_>, name: &str) -> Option<Value> {
+    /// `otherwise` is what may stand in place of a word.
+    fn word(&mut self, text: &str, words: &[String], otherwise: Option<&str>, at: Cursor<'_>, name: &str) -> Option<Value> {
         if words.iter().any(|word| word == text) {
             return Some(Value::String(text.to_owned()));
         }
         let known = || words.iter().map(String::as_str);
-        let help = did_you_mean(text, known()).unwrap_or_else(|| format!("write {}", one_of(known())));
+        let help = did_you_mean(text, known()).unwrap_or_else(|| match otherwise {
+            Some(otherwise) => format!("write {} or {otherwise}", one_of(known())),
+            None => format!("write {}", one_of(known())),
+        });
         let message = format!("`{text}` is not a value of {name}");
         self.findings.push(Finding::new(&UNKNOWN_VALUE, message).at(at.place()).help(help));
         None
@@ -319,7 +324,14 @@ impl<'s> Walker<'s> {
                 self.wrong_type(&kinds.join(" or "), at, name);
                 None
             }
-            [only] => self.walk(only, at, name),
+            [only] => match (only, &at.node().kind) {
+                (Shape::Words(words), Kind::Text(text)) => {
+                    let others = variants.iter().map(|variant| self.structure.resolve(variant));
+                    let other = others.filter(|shape| !matches!(shape, Shape::Words(_))).map(Shape::describe).next();
+                    self.word(text, words, other.as_deref(), at, name)
+                }
+                _ => self.walk(only, at, name),
+            },
             several => {
                 let objects: Vec<&'s Object> = several
                     .iter()

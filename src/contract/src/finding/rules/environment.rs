@@ -39,7 +39,7 @@ pub static SECRET_WITH_DEFAULT: Rule = Rule {
     code: "MC0705",
     name: "secret-with-default",
     severity: Severity::Error,
-    explanation: "A secret with a default is known to everybody who can read this file.",
+    explanation: "A secret with a default is known to everybody who can read this file. A default that only names a local file (`sqlite://data/app.db`) gives nothing away and is let pass.",
 };
 
 /// `default-never-used`.
