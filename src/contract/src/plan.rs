@@ -180,18 +180,23 @@ pub fn auth_checks(route: &Route) -> Vec<AuthCheck> {
 type Cases = Vec<(Case, Expectation)>;
 
 /// The cases that every method has.
-fn common(cases: &mut Cases) {
+fn common(route: &Route, cases: &mut Cases) {
     cases.push((Case::Right, Expectation::Admitted));
     for case in [Case::Wrong, Case::Empty, Case::Twice, Case::Truncated] {
         cases.push((case, Expectation::Refused));
     }
+    let expect = match route.delivery.key {
+        Some(_) => Expectation::AdmittedWithoutEffect,
+        None => Expectation::Admitted,
+    };
+    cases.push((Case::Replayed, expect));
 }
 
 fn secret_cases(route: &Route, method: usize, carrier: usize, checks: &mut Vec<AuthCheck>) {
     let Some(AuthMethod::Secret { carriers, .. }) = route.auth.get(method) else { return };
     let own = &carriers[carrier];
     let mut cases = Vec::new();
-    common(&mut cases);
+    common(route, &mut cases);
     cases.push((Case::Extended, Expectation::Refused));
     cases.push((Case::PreviousSecret, Expectation::Admitted));
     if own.place == CarrierPlace::Query {
@@ -211,14 +216,14 @@ fn secret_cases(route: &Route, method: usize, carrier: usize, checks: &mut Vec<A
 }
 
 fn bearer_cases(route: &Route, cases: &mut Cases) {
-    common(cases);
+    common(route, cases);
     cases.push((Case::Extended, Expectation::Refused));
     cases.push((Case::PreviousSecret, Expectation::Admitted));
     authorization_cases(route, cases);
 }
 
 fn token_cases(route: &Route, scope: Scope, cases: &mut Cases) {
-    common(cases);
+    common(route, cases);
     cases.push((Case::Extended, Expectation::Refused));
     cases.push((Case::Expired, Expectation::Refused));
     authorization_cases(route, cases);
@@ -237,7 +242,7 @@ fn authorization_cases(route: &Route, cases: &mut Cases) {
 }
 
 fn session_cases(route: &Route, role: Role, cases: &mut Cases) {
-    common(cases);
+    common(route, cases);
     cases.push((Case::Extended, Expectation::Refused));
     cases.push((Case::Expired, Expectation::Refused));
     wrong_carrier(route, CarrierPlace::Cookie, "mc_session", cases);
@@ -253,7 +258,7 @@ fn session_cases(route: &Route, role: Role, cases: &mut Cases) {
 }
 
 fn signature_cases(route: &Route, signature: &Signature, cases: &mut Cases) {
-    common(cases);
+    common(route, cases);
     cases.push((Case::PreviousSecret, Expectation::Admitted));
     cases.push((Case::ByteAltered, Expectation::Refused));
     if signature.encoding == crate::catalog::MacEncoding::Hex {
@@ -275,11 +280,6 @@ fn signature_cases(route: &Route, signature: &Signature, cases: &mut Cases) {
         cases.push((Case::AlteredId, Expectation::Refused));
         cases.push((Case::MissingId, Expectation::Refused));
     }
-    let expect = match route.delivery.key {
-        Some(_) => Expectation::AdmittedWithoutEffect,
-        None => Expectation::Admitted,
-    };
-    cases.push((Case::Replayed, expect));
 }
 
 /// The right credential somewhere else: what stands in a header goes to the query, what stands in the query or a cookie to a
@@ -433,6 +433,7 @@ mod tests {
                 (Case::Twice, Expectation::Refused),
                 (Case::Truncated, Expectation::Refused),
                 (Case::Extended, Expectation::Refused),
+                (Case::Replayed, Expectation::AdmittedWithoutEffect),
             ] {
                 assert_eq!(expected(&checks, Some(0), carrier, &case), Some(expect), "{case:?}");
             }
