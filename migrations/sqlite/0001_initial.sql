@@ -35,7 +35,7 @@ CREATE INDEX deliveries_due ON deliveries (flow, due_at, seq) WHERE state IN ('p
 CREATE INDEX deliveries_order ON deliveries (contract, target, subject, seq)
     WHERE flow = 'outbound' AND state IN ('pending', 'running') AND subject IS NOT NULL;
 -- What waits, for counting and listing without a look at what is done.
-CREATE INDEX deliveries_waiting ON deliveries (state, contract, flow, id) WHERE state IN ('pending', 'running', 'dead');
+CREATE INDEX deliveries_waiting ON deliveries (state, contract, id, flow) WHERE state IN ('pending', 'running', 'dead');
 -- What may be pruned.
 CREATE INDEX deliveries_finished ON deliveries (state, finished_at) WHERE finished_at IS NOT NULL;
 -- A contract's deliveries, newest first.

@@ -76,10 +76,12 @@ pub(crate) async fn apply(db: &Db) -> Result<(), StoreError> {
     outcome.map_err(|error| explain(db, error))
 }
 
+/// `run_direct` is `run` for a connection at hand; the future of `run` cannot be sent between threads.
+///
 /// On a connection of its own: sqlx's advisory lock belongs to the session and ends with it, whatever happens.
 async fn run_postgres(options: sqlx::postgres::PgConnectOptions) -> Result<(), MigrateError> {
     let mut connection = options.connect().await?;
-    let outcome = migrator(true).run(&mut connection).await;
+    let outcome = migrator(true).run_direct(None, &mut connection, false).await;
     connection.close().await?;
     outcome
 }
@@ -88,7 +90,7 @@ async fn run_postgres(options: sqlx::postgres::PgConnectOptions) -> Result<(), M
 async fn run_sqlite(options: sqlx::sqlite::SqliteConnectOptions) -> Result<(), MigrateError> {
     let mut connection = options.connect().await?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    migrator(false).run(&mut *transaction).await?;
+    migrator(false).run_direct(None, &mut *transaction, false).await?;
     transaction.commit().await?;
     connection.close().await?;
     Ok(())

@@ -192,25 +192,28 @@ fn columns<'a>(deliveries: &[&'a NewDelivery]) -> StorageResult<Vec<Arg<'a>>> {
     ])
 }
 
+/// Five placeholders for each delivery: id, flow, contract, target, key.
+pub(super) fn earlier_text(deliveries: usize) -> String {
+    format!(
+        "WITH offered (offered_id, flow, contract, target, idempotency_key) AS (VALUES {}) \
+         SELECT offered.offered_id AS offered_id, known.id AS id FROM offered JOIN deliveries AS known \
+         ON known.flow = offered.flow AND known.contract = offered.contract AND known.target = offered.target \
+         AND known.idempotency_key = offered.idempotency_key",
+        placeholders(deliveries, 5)
+    )
+}
+
 /// For deliveries whose key is known: their ids, each with the id of the delivery that has its key.
 async fn earlier(link: &mut Link, missed: &[&NewDelivery]) -> StorageResult<HashMap<Uuid, Uuid>> {
-    const COLUMNS: usize = 5;
     /// Far below SQLite's limit of parameters.
     const MOST: usize = 500;
     let mut found = HashMap::with_capacity(missed.len());
     for part in missed.chunks(MOST) {
-        let sql = format!(
-            "WITH offered (offered_id, flow, contract, target, idempotency_key) AS (VALUES {}) \
-             SELECT offered.offered_id AS offered_id, known.id AS id FROM offered JOIN deliveries AS known \
-             ON known.flow = offered.flow AND known.contract = offered.contract AND known.target = offered.target \
-             AND known.idempotency_key = offered.idempotency_key",
-            placeholders(part.len(), COLUMNS)
-        );
         let values = part.iter().flat_map(|delivery| {
             let key = Arg::Text(delivery.key.as_deref().map(short));
             args![delivery.id, flow_word(delivery.flow), &delivery.contract, &delivery.target, key]
         });
-        for row in link.rows(sql, values.collect()).await? {
+        for row in link.rows(earlier_text(part.len()), values.collect()).await? {
             found.insert(row.uuid("offered_id")?, row.uuid("id")?);
         }
     }

@@ -23,7 +23,7 @@ pub(crate) async fn deliveries(db: &Db, filter: &DeliveryFilter) -> StorageResul
 }
 
 /// Built from the conditions that are asked for: one text for all of them would hide the indexes from the planner.
-fn list_query(filter: &DeliveryFilter) -> (String, Vec<Arg<'_>>) {
+pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Arg<'_>>) {
     let mut conditions = Vec::new();
     let mut values: Vec<Arg<'_>> = Vec::new();
     if let Some(state) = filter.state {
@@ -78,11 +78,13 @@ fn of_row(row: &Row) -> StorageResult<DeliveryRecord> {
     })
 }
 
+pub(super) const DEPTHS: &str = "SELECT state, contract, flow, COUNT(*) AS waiting FROM deliveries \
+                                 WHERE state IN ('pending', 'running', 'dead') \
+                                 GROUP BY state, contract, flow ORDER BY contract, flow, state";
+
 /// See [`engine::storage::Storage::depths`]. What is done does not wait and is not counted.
 pub(crate) async fn depths(db: &Db) -> StorageResult<Vec<QueueDepth>> {
-    let sql = "SELECT state, contract, flow, COUNT(*) AS waiting FROM deliveries WHERE state IN ('pending', 'running', 'dead') \
-               GROUP BY state, contract, flow ORDER BY contract, flow, state";
-    let rows = db.link(Access::Read).await?.rows(sql, Vec::new()).await?;
+    let rows = db.link(Access::Read).await?.rows(DEPTHS, Vec::new()).await?;
     let depth = |row: &Row| {
         Ok(QueueDepth {
             contract: row.text("contract")?,

@@ -2,6 +2,8 @@
 
 pub(crate) mod inbox;
 pub(crate) mod list;
+#[cfg(test)]
+mod plans;
 pub(crate) mod queue;
 
 use engine::storage::{DeliveryState, Flow, Message, StorageResult};

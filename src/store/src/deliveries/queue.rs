@@ -52,7 +52,7 @@ macro_rules! claim_outbound {
     };
 }
 
-fn claim_text(flow: Flow, postgres: bool) -> &'static str {
+pub(super) fn claim_text(flow: Flow, postgres: bool) -> &'static str {
     match (flow, postgres) {
         (Flow::Inbound, true) => claim!("d.flow = 'inbound'", " FOR UPDATE SKIP LOCKED"),
         (Flow::Inbound, false) => claim!("d.flow = 'inbound'", ""),
@@ -170,14 +170,19 @@ macro_rules! prune {
     };
 }
 
+/// For what is done and for what is dead: $1 the time, $2 the limit.
+pub(super) fn prune_texts(postgres: bool) -> [&'static str; 2] {
+    if postgres {
+        [prune!("done", " FOR UPDATE SKIP LOCKED"), prune!("dead", " FOR UPDATE SKIP LOCKED")]
+    } else {
+        [prune!("done", ""), prune!("dead", "")]
+    }
+}
+
 /// See [`engine::storage::Storage::prune`]. Each statement commits by itself and takes at most `limit` rows, so that nobody
 /// waits long; call it again while it answers `limit`.
 pub(crate) async fn prune(db: &Db, done_before: Timestamp, dead_before: Timestamp, limit: u32) -> StorageResult<u64> {
-    let (done, dead) = if db.is_postgres() {
-        (prune!("done", " FOR UPDATE SKIP LOCKED"), prune!("dead", " FOR UPDATE SKIP LOCKED"))
-    } else {
-        (prune!("done", ""), prune!("dead", ""))
-    };
+    let [done, dead] = prune_texts(db.is_postgres());
     let mut link = db.link(Access::Write).await?;
     let removed = link.execute(done, args![done_before, limit]).await?;
     let rest = u64::from(limit).saturating_sub(removed);
