@@ -5,7 +5,7 @@ use engine::problem::Problem;
 use jiff::Timestamp;
 
 use super::{effect, report::Report};
-use crate::support::{Effects, refused};
+use crate::support::{Effects, kept, refused};
 
 /// What a report did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,7 @@ pub(super) async fn take(
     report: Report,
     now: Timestamp,
 ) -> Result<(Approval, Outcome), Problem> {
+    let now = kept(now);
     let stored = repositories.approval(report.source, &report.approval_id).await.map_err(refused)?;
     let news =
         report.onto(stored.as_ref(), now).map_err(|violations| Problem::invalid("The approval is not complete", violations))?;
