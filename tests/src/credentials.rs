@@ -221,7 +221,8 @@ impl Credentials {
     /// The cases that only a signature has.
     fn put_altered(&self, request: &mut Outgoing, method: &AuthMethod, case: &Case) {
         let AuthMethod::Signature(signature) = method else { panic!("{case:?} is a case of signatures") };
-        let tolerance = signature.timestamp.as_ref().map_or(0, |time| i64::try_from(time.tolerance.as_secs()).expect("a tolerance"));
+        let tolerance =
+            signature.timestamp.as_ref().map_or(0, |time| i64::try_from(time.tolerance.as_secs()).expect("a tolerance"));
         let shift = match case {
             Case::ExpiredTimestamp => -(tolerance + BEYOND),
             Case::FutureTimestamp => tolerance + BEYOND,

@@ -55,7 +55,9 @@ impl Database {
 
 fn server() -> Result<String> {
     std::env::var(POSTGRES).with_context(|| {
-        format!("{POSTGRES} is unset: this test needs PostgreSQL; run scripts/test, which starts one, or set it to a superuser's URL")
+        format!(
+            "{POSTGRES} is unset: this test needs PostgreSQL; run scripts/test, which starts one, or set it to a superuser's URL"
+        )
     })
 }
 

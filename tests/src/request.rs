@@ -42,6 +42,12 @@ impl Call {
         self
     }
 
+    /// Sends it through another client: from another address, over another protocol version.
+    pub fn through(mut self, client: Client) -> Self {
+        self.client = client;
+        self
+    }
+
     /// `Authorization: Bearer`.
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", format!("Bearer {token}"))

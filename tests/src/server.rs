@@ -26,7 +26,8 @@ pub struct Server {
 impl Server {
     /// Starts a process and waits for the line with its address.
     pub async fn start(mut command: Command) -> Self {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
         let mut errors = child.stderr.take().expect("its errors are piped");
         let collected = log.clone();
@@ -43,7 +44,8 @@ impl Server {
             let outcome = lines.read_line(&mut line).map(|_| line);
             (outcome, lines)
         });
-        let (line, mut rest) = tokio::time::timeout(PATIENCE, read).await.expect("the server starts in time").expect("the reader");
+        let (line, mut rest) =
+            tokio::time::timeout(PATIENCE, read).await.expect("the server starts in time").expect("the reader");
         let line = line.expect("its output is text");
         let Some(base) = line.split_whitespace().find(|word| word.starts_with("http://")) else {
             let _ = child.wait();

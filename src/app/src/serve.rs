@@ -5,18 +5,13 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use anyhow::Context;
 use clap::Args;
 use contract::finding::render_human;
-use engine::{
-    Config, Engine, Parts,
-    documents::Instance,
-    environment::{Environment, ProcessEnvironment},
-    serve::run,
-    storage::Storage,
-};
+use engine::{Config, Engine, Parts, documents::Instance, environment::Environment, serve::run, storage::Storage};
 use jiff::Timestamp;
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 use crate::{
+    dotenv::Variables,
     telemetry,
     wiring::{self, COMMIT, FolderOrigin, Source},
 };
@@ -36,7 +31,8 @@ pub struct Serve {
 impl Serve {
     /// Runs until SIGTERM or SIGINT. `Ok(false)` when the manifests have errors and nothing was mounted.
     pub fn run(self) -> anyhow::Result<bool> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
         let telemetry = telemetry::start()?;
         let outcome = runtime.block_on(self.serve());
         runtime.shutdown_timeout(Duration::from_secs(1));
@@ -58,9 +54,10 @@ impl Serve {
         };
         drop(folder);
 
-        let environment = Environment::new(ProcessEnvironment);
+        let environment = Environment::new(Variables::new());
         environment.load(catalog.variables.values());
-        let missing: Vec<_> = catalog.variables.values().filter(|variable| variable.required && !environment.is_set(&variable.name)).collect();
+        let missing: Vec<_> =
+            catalog.variables.values().filter(|variable| variable.required && !environment.is_set(&variable.name)).collect();
         if let Some(variable) = missing.first() {
             anyhow::bail!("{} is required and unset: {}", variable.name, variable.description);
         }
@@ -68,14 +65,27 @@ impl Serve {
         let config = config(&environment, wiring::database_url()?.starts_with("postgres"))?;
         let storage: Arc<dyn Storage> = Arc::new(store);
         let source = Source { origin: origin.clone(), handlers: registry.infos() };
-        let instance = Instance { id: Uuid::now_v7().to_string(), started_at: Timestamp::now(), commit: COMMIT.map(str::to_owned) };
+        let instance =
+            Instance { id: Uuid::now_v7().to_string(), started_at: Timestamp::now(), commit: COMMIT.map(str::to_owned) };
         let contracts = catalog.contracts.len();
-        let parts = Parts { registry, environment: environment.clone(), storage: storage.clone(), source: Arc::new(source), catalog, instance, config };
+        let parts = Parts {
+            registry,
+            environment: environment.clone(),
+            storage: storage.clone(),
+            source: Arc::new(source),
+            catalog,
+            instance,
+            config,
+        };
         let mut tasks = JoinSet::new();
         let engine = Engine::build(parts, &mut tasks)?;
         let listener = TcpListener::bind(self.listen).await.with_context(|| format!("{} cannot be listened on", self.listen))?;
         let address = listener.local_addr()?;
-        println!("Mission Control {} listens on http://{address} with {contracts} contracts from {}", wiring::VERSION, origin.name());
+        println!(
+            "Mission Control {} listens on http://{address} with {contracts} contracts from {}",
+            wiring::VERSION,
+            origin.name()
+        );
 
         tasks.spawn(async move {
             let report = plugins::recover(store::repositories, storage, move |name: &str| environment.get(name)).await;
@@ -83,7 +93,11 @@ impl Serve {
                 tracing::info!(import, "finished the projection that an earlier process left");
             }
             for (import, reason) in &report.failed {
-                tracing::error!(import, reason, "a projection that an earlier process left cannot be finished; the next start tries again");
+                tracing::error!(
+                    import,
+                    reason,
+                    "a projection that an earlier process left cannot be finished; the next start tries again"
+                );
             }
             if let Some(error) = &report.error {
                 tracing::error!(error, "projections left by an earlier process cannot be read; the next start tries again");

@@ -14,13 +14,15 @@ use contract::{
     manifest::Folder,
 };
 use engine::{
-    environment::{Environment, ProcessEnvironment},
+    environment::Environment,
     registry::Registry,
     reload::{CatalogSource, LoadedCatalog},
 };
 use jiff::{Timestamp, tz::TimeZone};
 use rust_embed::RustEmbed;
 use store::{ConnectOptions, Store};
+
+use crate::dotenv::Variables;
 
 /// Version of the product.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -81,7 +83,8 @@ impl FolderOrigin {
 
 /// The engine's handlers and every plugin's.
 pub fn registry() -> anyhow::Result<Registry> {
-    Registry::new(plugins::all(store::repositories)).context("the handlers cannot be registered; this is a mistake in the program")
+    Registry::new(plugins::all(store::repositories))
+        .context("the handlers cannot be registered; this is a mistake in the program")
 }
 
 /// Resolves a folder of manifests against the registered handlers.
@@ -92,7 +95,7 @@ pub fn resolve(folder: &Folder, registry: &Registry, repository: Option<&[String
 
 /// The process environment with the declared variables of a catalog read in.
 pub fn environment(catalog: &catalog::Catalog) -> Environment {
-    let environment = Environment::new(ProcessEnvironment);
+    let environment = Environment::new(Variables::new());
     for problem in environment.load(catalog.variables.values()) {
         eprintln!("warning: {problem}");
     }
@@ -101,7 +104,7 @@ pub fn environment(catalog: &catalog::Catalog) -> Environment {
 
 /// `DATABASE_URL`, or the default.
 pub fn database_url() -> anyhow::Result<String> {
-    let environment = Environment::new(ProcessEnvironment);
+    let environment = Environment::new(Variables::new());
     let value = environment.raw("DATABASE_URL").map_err(anyhow::Error::msg)?;
     Ok(value.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()))
 }
@@ -154,7 +157,8 @@ impl CatalogSource for Source {
 fn loaded(resolution: Resolution, folder: &Folder) -> LoadedCatalog {
     let errors: Vec<_> = resolution.findings.iter().filter(|finding| finding.is_error()).collect();
     let first_error = errors.first().map(|finding| {
-        let place = finding.place.as_ref().map(|place| format!(" ({}:{}:{})", place.file, place.line, place.column)).unwrap_or_default();
+        let place =
+            finding.place.as_ref().map(|place| format!(" ({}:{}:{})", place.file, place.line, place.column)).unwrap_or_default();
         format!("{} {}{place}", finding.rule.code, finding.message)
     });
     LoadedCatalog {

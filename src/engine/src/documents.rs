@@ -4,10 +4,7 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use contract::{
-    catalog::Catalog,
-    publish,
-};
+use contract::{catalog::Catalog, publish};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};

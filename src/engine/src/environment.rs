@@ -14,6 +14,11 @@ use secrecy::{ExposeSecret, SecretString};
 pub trait Source: Send + Sync + 'static {
     /// The value of a variable of the process.
     fn read(&self, name: &str) -> Option<String>;
+
+    /// Called before variables are read anew. `Err` says what could not be read, without any value.
+    fn refresh(&self) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// The environment of the process.
@@ -64,7 +69,7 @@ impl Environment {
     /// without any value.
     pub fn load<'a>(&self, variables: impl IntoIterator<Item = &'a Variable>) -> Vec<String> {
         let mut values = Values::default();
-        let mut problems = Vec::new();
+        let mut problems: Vec<String> = self.source.refresh().err().into_iter().collect();
         for variable in variables {
             let mut read = |name: &str| match self.read(name) {
                 Ok(value) => value,
@@ -88,6 +93,7 @@ impl Environment {
 
     /// A variable before any catalog is there: its value, or the content of the file that `NAME_FILE` names.
     pub fn raw(&self, name: &str) -> Result<Option<String>, String> {
+        self.source.refresh()?;
         self.read(name)
     }
 

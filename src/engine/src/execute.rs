@@ -68,12 +68,20 @@ pub async fn execute(
         }
         Err(_) => {
             engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), "timeout"]).inc();
-            Err(Problem::new(ProblemKind::Timeout, format!("The work took longer than the {limit:?} it may take; nothing was changed")))
+            Err(Problem::new(
+                ProblemKind::Timeout,
+                format!("The work took longer than the {limit:?} it may take; nothing was changed"),
+            ))
         }
     }
 }
 
-async fn run(context: &mut Context<'_>, target: &MountedRoute, request: &Request, together: Together<'_>) -> Result<Outcome, Problem> {
+async fn run(
+    context: &mut Context<'_>,
+    target: &MountedRoute,
+    request: &Request,
+    together: Together<'_>,
+) -> Result<Outcome, Problem> {
     if let Together::Key { delivery, body_digest } = &together {
         let claim = context.transaction().await?.take_key(delivery, body_digest).await?;
         if let KeyClaim::Taken { body_digest: earlier, reply } = claim {
@@ -105,7 +113,9 @@ async fn run(context: &mut Context<'_>, target: &MountedRoute, request: &Request
 /// The answer to a key that took effect earlier: the same again, unless the request is another one.
 fn repeated(body_digest: &[u8], earlier: &[u8], reply: StoredReply) -> Result<Outcome, Problem> {
     if body_digest != earlier {
-        return Err(Problem::conflict("This idempotency key was used before with another body; a new request needs a key of its own"));
+        return Err(Problem::conflict(
+            "This idempotency key was used before with another body; a new request needs a key of its own",
+        ));
     }
     let status = http::StatusCode::from_u16(reply.status).map_err(Problem::internal)?;
     let media_type = http::HeaderValue::from_str(&reply.media_type).map_err(Problem::internal)?;
@@ -125,9 +135,5 @@ fn stored_reply(reply: &Reply) -> Result<StoredReply, Problem> {
 }
 
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message")
+    panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }

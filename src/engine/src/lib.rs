@@ -14,8 +14,8 @@ mod inbox;
 pub mod limits;
 pub mod mount;
 pub mod observe;
-mod outbox;
 pub mod outbound;
+mod outbox;
 mod pipeline;
 pub mod problem;
 pub mod registry;
@@ -26,7 +26,10 @@ pub mod storage;
 mod uri;
 
 use std::{
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -263,10 +266,17 @@ impl Engine {
         let mounted = self.mounted.load();
         self.metrics.catalog_info.reset();
         self.metrics.catalog_info.with_label_values(&[mounted.catalog.digest.as_str(), &mounted.catalog.service.version]).set(1);
-        for (state, name) in
-            [(State::Mounted, "mounted"), (State::Unconfigured, "unconfigured"), (State::Declared, "declared"), (State::Planned, "planned")]
-        {
-            let count = mounted.catalog.contracts.iter().filter(|contract| contract.state(&|name| self.environment.is_set(name)) == state);
+        for (state, name) in [
+            (State::Mounted, "mounted"),
+            (State::Unconfigured, "unconfigured"),
+            (State::Declared, "declared"),
+            (State::Planned, "planned"),
+        ] {
+            let count = mounted
+                .catalog
+                .contracts
+                .iter()
+                .filter(|contract| contract.state(&|name| self.environment.is_set(name)) == state);
             self.metrics.contracts.with_label_values(&[name]).set(i64::try_from(count.count()).unwrap_or(i64::MAX));
         }
     }

@@ -1,14 +1,13 @@
 //! Limits of a route: requests in a period for each caller, and requests at the same time. Body size and time are held by
 //! the request's own pipeline.
 
-use std::{
-    net::IpAddr,
-    num::NonZeroU32,
-    sync::Arc,
-};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use contract::catalog::LimitPolicy;
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::{Clock, DefaultClock}};
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
 use http::{HeaderValue, header};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -43,8 +42,11 @@ impl Limits {
         }
         limiter.check_key(&caller).map_err(|refused| {
             let seconds = refused.wait_time_from(clock.now()).as_secs() + 1;
-            Problem::new(ProblemKind::TooManyRequests, format!("This route takes no more requests from you for now; try again in {seconds} s"))
-                .header(header::RETRY_AFTER, HeaderValue::from(seconds))
+            Problem::new(
+                ProblemKind::TooManyRequests,
+                format!("This route takes no more requests from you for now; try again in {seconds} s"),
+            )
+            .header(header::RETRY_AFTER, HeaderValue::from(seconds))
         })
     }
 
@@ -53,8 +55,11 @@ impl Limits {
         let Some(semaphore) = &self.concurrency else { return Ok(None) };
         match semaphore.clone().try_acquire_owned() {
             Ok(permit) => Ok(Some(permit)),
-            Err(_) => Err(Problem::new(ProblemKind::Unavailable, "This route is handling as many requests as it may at once; try again in a second")
-                .header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            Err(_) => Err(Problem::new(
+                ProblemKind::Unavailable,
+                "This route is handling as many requests as it may at once; try again in a second",
+            )
+            .header(header::RETRY_AFTER, HeaderValue::from_static("1"))),
         }
     }
 }

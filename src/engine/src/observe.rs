@@ -35,16 +35,31 @@ macro_rules! metrics {
 }
 
 macro_rules! kind {
-    (IntCounterVec) => { "counter" };
-    (IntGaugeVec) => { "gauge" };
-    (IntGauge) => { "gauge" };
-    (HistogramVec) => { "histogram" };
+    (IntCounterVec) => {
+        "counter"
+    };
+    (IntGaugeVec) => {
+        "gauge"
+    };
+    (IntGauge) => {
+        "gauge"
+    };
+    (HistogramVec) => {
+        "histogram"
+    };
 }
 
 macro_rules! make {
-    (IntCounterVec, $name:expr, $help:expr, $labels:expr) => { IntCounterVec::new(Opts::new($name, $help), $labels) };
-    (IntGaugeVec, $name:expr, $help:expr, $labels:expr) => { IntGaugeVec::new(Opts::new($name, $help), $labels) };
-    (IntGauge, $name:expr, $help:expr, $labels:expr) => {{ let _: &[&str] = $labels; IntGauge::new($name, $help) }};
+    (IntCounterVec, $name:expr, $help:expr, $labels:expr) => {
+        IntCounterVec::new(Opts::new($name, $help), $labels)
+    };
+    (IntGaugeVec, $name:expr, $help:expr, $labels:expr) => {
+        IntGaugeVec::new(Opts::new($name, $help), $labels)
+    };
+    (IntGauge, $name:expr, $help:expr, $labels:expr) => {{
+        let _: &[&str] = $labels;
+        IntGauge::new($name, $help)
+    }};
     (HistogramVec, $name:expr, $help:expr, $labels:expr) => {
         HistogramVec::new(HistogramOpts::new($name, $help).buckets(BUCKETS.to_vec()), $labels)
     };

@@ -41,7 +41,15 @@ pub fn deliveries(context: &Context<'_>, events: &[Event]) -> Vec<NewDelivery> {
 }
 
 /// One outbound delivery of a call.
-pub fn delivery(context: &Context<'_>, contract: &Contract, call: &Call, kind: &str, subject: &str, body: Vec<u8>, now: Timestamp) -> NewDelivery {
+pub fn delivery(
+    context: &Context<'_>,
+    contract: &Contract,
+    call: &Call,
+    kind: &str,
+    subject: &str,
+    body: Vec<u8>,
+    now: Timestamp,
+) -> NewDelivery {
     NewDelivery {
         id: Uuid::now_v7(),
         flow: Flow::Outbound,
@@ -74,9 +82,18 @@ fn envelope(context: &Context<'_>, event: &Event, id: Uuid) -> Value {
 }
 
 /// Sends a claimed delivery to its call and marks it done.
-pub async fn send(engine: &Arc<Engine>, mounted: &Arc<Mounted>, contract: &Contract, call: &Call, claimed: &Claimed) -> Result<(), Problem> {
+pub async fn send(
+    engine: &Arc<Engine>,
+    mounted: &Arc<Mounted>,
+    contract: &Contract,
+    call: &Call,
+    claimed: &Claimed,
+) -> Result<(), Problem> {
     let Some(url) = engine.environment().get(&call.variable) else {
-        return Err(Problem::new(ProblemKind::Unconfigured, format!("{} is unset; set it and this delivery goes out", call.variable)));
+        return Err(Problem::new(
+            ProblemKind::Unconfigured,
+            format!("{} is unset; set it and this delivery goes out", call.variable),
+        ));
     };
     let (body, media_type) = body_of(contract, call, claimed)?;
     let now = Timestamp::now();
@@ -117,7 +134,10 @@ fn body_of(contract: &Contract, call: &Call, claimed: &Claimed) -> Result<(Vec<u
     let event: Value = serde_json::from_slice(&claimed.message.body).map_err(Problem::internal)?;
     let scope = Scope::event(&event, (&contract.id, &contract.name), &Timestamp::now().to_string());
     let body = template.render(&scope).map_err(|error| {
-        Problem::new(ProblemKind::Invalid, format!("The body template of {} does not fit event `{}`: {error}", call.variable, claimed.handler))
+        Problem::new(
+            ProblemKind::Invalid,
+            format!("The body template of {} does not fit event `{}`: {error}", call.variable, claimed.handler),
+        )
     })?;
     Ok((body.to_string().into_bytes(), HeaderValue::from_static("application/json")))
 }

@@ -78,7 +78,9 @@ impl Engine {
             }
         };
         finish(&mut response, &mounted, &request_id);
-        if let Some(notice) = target.filter(|_| !response.headers().contains_key("deprecation")).and_then(|target| target.guard.notice()) {
+        if let Some(notice) =
+            target.filter(|_| !response.headers().contains_key("deprecation")).and_then(|target| target.guard.notice())
+        {
             deprecation::apply([&**notice], &[], response.headers_mut());
         }
         if is_head {
@@ -127,7 +129,9 @@ fn labels<'m>(endpoint: Option<&'m Arc<Endpoint>>, target: Option<&'m Arc<Mounte
 
 fn method_label(method: &Method) -> &str {
     match *method {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => method.as_str(),
+        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE | Method::OPTIONS => {
+            method.as_str()
+        }
         _ => "other",
     }
 }
@@ -147,7 +151,8 @@ fn not_allowed(endpoint: &Endpoint, method: &Method) -> Result<Response, Problem
         return Ok((StatusCode::NO_CONTENT, [(header::ALLOW, endpoint.allow.clone())]).into_response());
     }
     let allow = endpoint.allow.to_str().unwrap_or_default();
-    Err(Problem::new(ProblemKind::MethodNotAllowed, format!("{} takes {allow}", endpoint.path)).header(header::ALLOW, endpoint.allow.clone()))
+    Err(Problem::new(ProblemKind::MethodNotAllowed, format!("{} takes {allow}", endpoint.path))
+        .header(header::ALLOW, endpoint.allow.clone()))
 }
 
 fn finish(response: &mut Response, mounted: &Mounted, request_id: &str) {
@@ -181,7 +186,8 @@ impl Exchange<'_> {
         B: http_body::Body<Data = Bytes> + Send + Unpin,
         B::Error: std::fmt::Display,
     {
-        let limited = |limit: &'static str| self.engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), limit]).inc();
+        let limited =
+            |limit: &'static str| self.engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), limit]).inc();
         target.limits.count(self.peer).inspect_err(|_| limited("rate"))?;
         let _permit = target.limits.enter().inspect_err(|_| limited("concurrency"))?;
         refuse_announced(&parts.headers, target.route.limits.body).inspect_err(|_| limited("body"))?;
@@ -217,7 +223,8 @@ impl Exchange<'_> {
             principal: admission.principal.clone(),
             delivery: None,
         };
-        let mut response = if target.durable { self.accept(target, &request).await? } else { self.run(target, &request, deadline).await? };
+        let mut response =
+            if target.durable { self.accept(target, &request).await? } else { self.run(target, &request, deadline).await? };
         deprecation::apply(target.guard.notices(&admission), &request.params, response.headers_mut());
         Ok(response)
     }
@@ -285,9 +292,9 @@ impl Exchange<'_> {
             }
             Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
         };
-        tokio::time::timeout_at(deadline, collect)
-            .await
-            .unwrap_or_else(|_| Err(Problem::new(ProblemKind::RequestTimeout, "The body did not arrive within the time of a request")))
+        tokio::time::timeout_at(deadline, collect).await.unwrap_or_else(|_| {
+            Err(Problem::new(ProblemKind::RequestTimeout, "The body did not arrive within the time of a request"))
+        })
     }
 
     /// Durable: commit, then answer.
@@ -315,7 +322,8 @@ impl Exchange<'_> {
     async fn run(&self, target: &MountedRoute, request: &Request, deadline: tokio::time::Instant) -> Result<Response, Problem> {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         let delivery = match &target.route.delivery.key {
-            Some(_) => Some(inbox::delivery_of(self.mounted, target, request, DeliveryState::Done)?).filter(|delivery| delivery.key.is_some()),
+            Some(_) => Some(inbox::delivery_of(self.mounted, target, request, DeliveryState::Done)?)
+                .filter(|delivery| delivery.key.is_some()),
             None => None,
         };
         let digest = delivery.as_ref().map(|_| Sha256::digest(&request.body));
@@ -352,9 +360,8 @@ fn validate(target: &MountedRoute, headers: &HeaderMap, body: &Bytes) -> Result<
     if media_type.is_some_and(|media_type| !is_json(media_type)) {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, "This route takes application/json"));
     }
-    let value = serde_json::from_slice(body).map_err(|error| {
-        Problem::new(ProblemKind::MalformedRequest, format!("The body is not JSON: {error}"))
-    })?;
+    let value = serde_json::from_slice(body)
+        .map_err(|error| Problem::new(ProblemKind::MalformedRequest, format!("The body is not JSON: {error}")))?;
     target.handler.validate(&value)
 }
 

@@ -93,7 +93,10 @@ impl Registered {
             .take(MOST_VIOLATIONS)
             .map(|error| Violation { pointer: error.instance_path().to_string(), detail: masked(&error) })
             .collect();
-        Err(Problem::invalid("The body does not fit the schema of this request; each failure is named under `errors`", violations))
+        Err(Problem::invalid(
+            "The body does not fit the schema of this request; each failure is named under `errors`",
+            violations,
+        ))
     }
 }
 

@@ -67,7 +67,14 @@ pub enum ReloadOutcome {
 
 impl Default for LastReload {
     fn default() -> Self {
-        Self { at: Timestamp::now(), outcome: ReloadOutcome::Started, digest: String::new(), errors: 0, first_error: None, report: String::new() }
+        Self {
+            at: Timestamp::now(),
+            outcome: ReloadOutcome::Started,
+            digest: String::new(),
+            errors: 0,
+            first_error: None,
+            report: String::new(),
+        }
     }
 }
 
@@ -161,13 +168,17 @@ pub async fn watch_folder(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) 
 }
 
 fn watcher(folder: &std::path::Path, changes: mpsc::Sender<()>) -> notify::Result<notify::RecommendedWatcher> {
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new(".")).to_path_buf();
-    let (name, real) = (folder.file_name().map(ToOwned::to_owned), folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()));
+    let parent =
+        folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new(".")).to_path_buf();
+    let (name, real) =
+        (folder.file_name().map(ToOwned::to_owned), folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()));
     let inside = (folder.to_path_buf(), real.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         let ours = event.paths.iter().any(|path| {
-            path.starts_with(&inside.0) || path.starts_with(&inside.1) || path.file_name().is_some_and(|file| Some(file) == name.as_deref())
+            path.starts_with(&inside.0)
+                || path.starts_with(&inside.1)
+                || path.file_name().is_some_and(|file| Some(file) == name.as_deref())
         });
         if ours && !event.kind.is_access() {
             // A full channel means that a change is already noted.

@@ -45,12 +45,20 @@ pub async fn run(engine: Arc<Engine>, listener: TcpListener, stop: watch::Receiv
 }
 
 /// Accepts until `stop`, then answers a future that ends when every connection has.
-async fn accept_connections(engine: &Arc<Engine>, listener: TcpListener, mut stop: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+async fn accept_connections(
+    engine: &Arc<Engine>,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + use<> {
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIME).pipeline_flush(true);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(MOST_STREAMS).keep_alive_interval(Some(Duration::from_secs(30)));
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MOST_STREAMS)
+        .keep_alive_interval(Some(Duration::from_secs(30)));
     loop {
         let Ok(permit) = room.clone().acquire_owned().await else { break };
         let (stream, peer) = tokio::select! {

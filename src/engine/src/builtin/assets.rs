@@ -30,7 +30,12 @@ macro_rules! file {
         File { name: $name, media_type: $media_type, gzipped: false, bytes: include_bytes!(concat!("../../assets/", $name)) }
     };
     (gz $name:literal, $media_type:expr) => {
-        File { name: $name, media_type: $media_type, gzipped: true, bytes: include_bytes!(concat!("../../assets/", $name, ".gz")) }
+        File {
+            name: $name,
+            media_type: $media_type,
+            gzipped: true,
+            bytes: include_bytes!(concat!("../../assets/", $name, ".gz")),
+        }
     };
 }
 

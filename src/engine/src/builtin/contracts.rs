@@ -56,7 +56,12 @@ impl Handler for List {
 
     async fn call(&self, context: &mut Context<'_>, _: &Request) -> Result<Reply, Problem> {
         let environment = context.engine.environment();
-        let items = context.mounted().catalog.contracts.iter().map(|contract| publish::contract_entry(contract, &|name| environment.is_set(name)));
+        let items = context
+            .mounted()
+            .catalog
+            .contracts
+            .iter()
+            .map(|contract| publish::contract_entry(contract, &|name| environment.is_set(name)));
         Reply::json(StatusCode::OK, &ContractList { items: items.collect(), next_cursor: None })
     }
 }

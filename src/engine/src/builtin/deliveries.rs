@@ -130,7 +130,10 @@ fn word<T: Copy>(request: &Request, name: &str, words: &[(&str, T)]) -> Result<O
 }
 
 fn query_problem(name: &str, detail: String) -> Problem {
-    Problem::invalid(format!("The query parameter `{name}` is wrong: {detail}"), vec![Violation { pointer: format!("/{name}"), detail }])
+    Problem::invalid(
+        format!("The query parameter `{name}` is wrong: {detail}"),
+        vec![Violation { pointer: format!("/{name}"), detail }],
+    )
 }
 
 fn id_of(request: &Request) -> Result<Uuid, Problem> {
@@ -154,7 +157,11 @@ impl Handler for List {
                     description: "Only in this state",
                     schema: json!({"type": "string", "enum": ["pending", "running", "done", "dead"]}),
                 },
-                QueryParam { name: "flow", description: "Only of this direction", schema: json!({"type": "string", "enum": ["inbound", "outbound"]}) },
+                QueryParam {
+                    name: "flow",
+                    description: "Only of this direction",
+                    schema: json!({"type": "string", "enum": ["inbound", "outbound"]}),
+                },
                 QueryParam { name: "cursor", description: "Where the last page ended", schema: text() },
                 QueryParam {
                     name: "limit",
@@ -212,7 +219,12 @@ impl Handler for Show {
 
     async fn call(&self, context: &mut Context<'_>, request: &Request) -> Result<Reply, Problem> {
         let id = id_of(request)?;
-        let record = context.engine.storage().delivery(id).await?.ok_or_else(|| Problem::not_found(format!("There is no delivery `{id}`")))?;
+        let record = context
+            .engine
+            .storage()
+            .delivery(id)
+            .await?
+            .ok_or_else(|| Problem::not_found(format!("There is no delivery `{id}`")))?;
         Reply::json(StatusCode::OK, &DeliveryView::from(record))
     }
 }

@@ -8,8 +8,8 @@ use contract::{
     handler::{Effect, HandlerInfo, ReplyInfo},
     publish::{self, Check, Readiness, ReadyStatus},
 };
-use indexmap::IndexMap;
 use http::{HeaderValue, StatusCode, header};
+use indexmap::IndexMap;
 
 use crate::{
     Engine,
@@ -45,8 +45,12 @@ macro_rules! documents {
     )*};
 }
 
-const NOT_MODIFIED: ReplyInfo =
-    ReplyInfo { status: 304, description: "The caller's copy, named by `If-None-Match`, is this one", media_type: "", schema: None };
+const NOT_MODIFIED: ReplyInfo = ReplyInfo {
+    status: 304,
+    description: "The caller's copy, named by `If-None-Match`, is this one",
+    media_type: "",
+    schema: None,
+};
 
 documents! {
     AsyncApi "discovery.asyncapi" "Describe webhooks and events as AsyncAPI 3.0"
@@ -151,7 +155,10 @@ async fn readiness(engine: &Engine) -> Readiness {
     let catalog = match (last.outcome, &last.first_error) {
         (ReloadOutcome::Refused, first) => {
             let first = first.as_deref().unwrap_or("the folder could not be read");
-            let detail = format!("the last reload was refused with {} errors, the earlier catalog goes on; the first: {first}", last.errors);
+            let detail = format!(
+                "the last reload was refused with {} errors, the earlier catalog goes on; the first: {first}",
+                last.errors
+            );
             check(ReadyStatus::Degraded, &detail)
         }
         _ => check(ReadyStatus::Ready, &format!("{} contracts", engine.mounted().catalog.contracts.len())),

@@ -64,7 +64,10 @@ impl Handler for Forward {
             .find(|call| settings.call.as_deref().is_none_or(|wanted| wanted == call.variable))
             .ok_or_else(|| unknown(format!("contract `{id}` has no such call")))?;
         if !context.engine.environment().is_set(&call.variable) {
-            return Err(Problem::new(ProblemKind::Unconfigured, format!("{} is unset; set it and send the request again", call.variable)));
+            return Err(Problem::new(
+                ProblemKind::Unconfigured,
+                format!("{} is unset; set it and send the request again", call.variable),
+            ));
         }
         let body = match settings.body {
             Some(body) => body.to_string().into_bytes(),

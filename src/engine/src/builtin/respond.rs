@@ -37,7 +37,12 @@ impl Handler for Respond {
         HandlerInfo {
             description: "Answers with a body made from a template over the request and changes nothing, for challenges and handshakes.",
             with: Some(schema_of::<Settings>()),
-            replies: vec![ReplyInfo { status: 200, description: "The answer that the manifest states", media_type: "*/*", schema: None }],
+            replies: vec![ReplyInfo {
+                status: 200,
+                description: "The answer that the manifest states",
+                media_type: "*/*",
+                schema: None,
+            }],
             problems: &[(422, "The request lacks what the templates name")],
             ..HandlerInfo::new("engine.respond", "Answer with a template", Effect::Read)
         }
@@ -48,12 +53,17 @@ impl Handler for Respond {
         let status = StatusCode::from_u16(settings.status.unwrap_or(200)).map_err(Problem::internal)?;
         let mut reply = match settings.body {
             None => Reply::empty(status),
-            Some(Value::String(text)) => Reply::bytes(status, HeaderValue::from_static("text/plain; charset=utf-8"), Bytes::from(text)),
+            Some(Value::String(text)) => {
+                Reply::bytes(status, HeaderValue::from_static("text/plain; charset=utf-8"), Bytes::from(text))
+            }
             Some(value) => Reply::json(status, &value)?,
         };
         for (name, value) in settings.headers {
             let (Ok(name), Ok(value)) = (HeaderName::try_from(&name), HeaderValue::try_from(&value)) else {
-                return Err(Problem::invalid(format!("The answer's header `{name}` cannot be made from this request"), Vec::new()));
+                return Err(Problem::invalid(
+                    format!("The answer's header `{name}` cannot be made from this request"),
+                    Vec::new(),
+                ));
             };
             reply.headers.retain(|(known, _)| *known != name);
             reply = reply.header(name, value);

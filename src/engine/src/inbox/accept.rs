@@ -45,14 +45,23 @@ impl Committer {
     /// Commits one delivery, together with whatever else arrives meanwhile. 503 when the database or the queue is not able to.
     pub async fn commit(&self, delivery: NewDelivery) -> Result<Accepted, Problem> {
         let (answer, committed) = oneshot::channel();
-        let overloaded = |_| Problem::new(ProblemKind::Unavailable, "More deliveries wait to be stored than may; nothing was stored, send it again");
+        let overloaded = |_| {
+            Problem::new(
+                ProblemKind::Unavailable,
+                "More deliveries wait to be stored than may; nothing was stored, send it again",
+            )
+        };
         self.sender.try_send(Waiting { delivery, answer }).map_err(overloaded)?;
         let lost = |_| Problem::new(ProblemKind::Unavailable, "The service is stopping; nothing was acknowledged, send it again");
         Ok(committed.await.map_err(lost)??)
     }
 }
 
-async fn commit_groups(storage: Arc<dyn Storage>, metrics: Arc<Metrics>, receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<Waiting>>>) {
+async fn commit_groups(
+    storage: Arc<dyn Storage>,
+    metrics: Arc<Metrics>,
+    receiver: Arc<tokio::sync::Mutex<mpsc::Receiver<Waiting>>>,
+) {
     let mut waiting = Vec::with_capacity(MOST_IN_GROUP);
     loop {
         if receiver.lock().await.recv_many(&mut waiting, MOST_IN_GROUP).await == 0 {
@@ -71,7 +80,11 @@ async fn commit_groups(storage: Arc<dyn Storage>, metrics: Arc<Metrics>, receive
 }
 
 /// One delivery that the database refuses must not take its group with it.
-async fn commit_singly(storage: &dyn Storage, deliveries: &[NewDelivery], answers: Vec<oneshot::Sender<StorageResult<Accepted>>>) {
+async fn commit_singly(
+    storage: &dyn Storage,
+    deliveries: &[NewDelivery],
+    answers: Vec<oneshot::Sender<StorageResult<Accepted>>>,
+) {
     for (delivery, answer) in deliveries.iter().zip(answers) {
         let outcome = storage.accept(std::slice::from_ref(delivery)).await;
         let outcome = outcome.and_then(|mut accepted| accepted.pop().ok_or_else(|| StorageError::Internal("no answer".into())));

@@ -21,7 +21,12 @@ use crate::{
 const LONGEST_KEY: usize = 512;
 
 /// A request as a delivery to be stored, scrubbed.
-pub fn delivery_of(mounted: &Mounted, target: &MountedRoute, request: &Request, state: DeliveryState) -> Result<NewDelivery, Problem> {
+pub fn delivery_of(
+    mounted: &Mounted,
+    target: &MountedRoute,
+    request: &Request,
+    state: DeliveryState,
+) -> Result<NewDelivery, Problem> {
     let key = match &target.route.delivery.key {
         Some(expression) => key_of(expression, request)?,
         None => None,
@@ -65,7 +70,10 @@ fn key_of(expression: &KeyExpression, request: &Request) -> Result<Option<String
     };
     let key = key.filter(|key| !key.is_empty());
     if key.as_ref().is_some_and(|key| key.len() > LONGEST_KEY) {
-        let errors = vec![Violation { pointer: String::new(), detail: format!("{} is longer than {LONGEST_KEY} bytes", expression.source()) }];
+        let errors = vec![Violation {
+            pointer: String::new(),
+            detail: format!("{} is longer than {LONGEST_KEY} bytes", expression.source()),
+        }];
         return Err(Problem { errors, ..Problem::new(ProblemKind::Invalid, "The idempotency key is too long") });
     }
     Ok(key)

@@ -80,9 +80,8 @@ async fn measure_depths(engine: &Engine) {
 
 async fn prune(engine: &Engine) {
     let now = Timestamp::now();
-    let before = |age: Duration| {
-        SignedDuration::try_from(age).ok().and_then(|age| now.checked_sub(age).ok()).unwrap_or(Timestamp::MIN)
-    };
+    let before =
+        |age: Duration| SignedDuration::try_from(age).ok().and_then(|age| now.checked_sub(age).ok()).unwrap_or(Timestamp::MIN);
     let (done, dead) = (before(engine.config().keep_done), before(engine.config().keep_dead));
     loop {
         match engine.storage().prune(done, dead, CHUNK).await {

@@ -129,7 +129,10 @@ async fn attempt(engine: &Arc<Engine>, claimed: &Claimed) {
 fn not_mounted(claimed: &Claimed) -> Problem {
     Problem::new(
         ProblemKind::Unavailable,
-        format!("Contract `{}` does not mount `{}` any more; bring it back, or let this delivery go to the dead letters", claimed.contract, claimed.target),
+        format!(
+            "Contract `{}` does not mount `{}` any more; bring it back, or let this delivery go to the dead letters",
+            claimed.contract, claimed.target
+        ),
     )
 }
 
