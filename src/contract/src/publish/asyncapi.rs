@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    events, examples, json_text,
+    compact_text, events, examples,
     openapi::{self, Schemas},
     words,
 };
@@ -30,7 +30,7 @@ pub fn asyncapi(catalog: &Catalog) -> String {
     let mut info = openapi::info(catalog);
     info["license"] = json!({"name": catalog.service.license});
     info["tags"] = json!([{"name": catalog.service.name}]);
-    json_text(&json!({
+    compact_text(&json!({
         "asyncapi": "3.0.0",
         "id": format!("urn:mission-control:service:{}", catalog.service.name),
         "info": info,
@@ -78,7 +78,7 @@ impl Parts {
     fn receive(&mut self, contract: &Contract, route: &Route) {
         let name = words::slug(&format!("{} {}", route.method.as_str(), route.path), '-');
         let payload = match &route.handler.input {
-            Some(input) => self.schemas.put(&format!("{}.input", route.handler.name), input.clone()),
+            Some(input) => self.schemas.put(&format!("{}.input", route.handler.name), input),
             None => json!({"type": "object", "description": "As the far side shapes it"}),
         };
         let mut message = json!({

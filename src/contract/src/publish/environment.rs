@@ -19,7 +19,7 @@ pub fn environment_md(catalog: &Catalog) -> String {
         "- `NAME_FILE` names a file that holds the value of `NAME`, for secrets that are mounted as files.\n\
          - `NAME_PREVIOUS` is accepted beside a secret `NAME` while it is being rotated, and counted apart.\n\
          - An empty value counts as unset.\n\
-         - Values appear in no document, log line, metric, span or error.\n\n",
+         - The values of secrets appear in no document, log line, metric, span or error.\n\n",
     );
     for (title, variables) in groups(catalog) {
         page.push_str(&format!("## {}\n\n{}\n", text(&title), table(&variables)));

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CONTRACT_SCHEMA, DOCUMENT_SCHEMA, MANIFEST_SCHEMA, json_text, routes_of, words};
-use crate::catalog::{Catalog, ContractType, Deprecation, Direction, Method, Route, Stability};
+use crate::catalog::{Catalog, Contract, ContractType, Deprecation, Direction, Method, Route, Stability};
 
 /// `/fabric-manifest.json`: what this service is, provides and does not provide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -206,16 +206,16 @@ pub fn fabric_compatibility(catalog: &Catalog) -> String {
                 versioning: contract.versioning.clone(),
             })
             .collect(),
-        deprecations: deprecations(catalog),
+        deprecations: catalog.contracts.iter().flat_map(|contract| deprecations(contract)).collect(),
     })
 }
 
-/// Everything deprecated: aliases, then carriers, contract by contract.
-pub(super) fn deprecations(catalog: &Catalog) -> Vec<DeprecatedSurface> {
+/// Everything deprecated of a contract: aliases, then carriers.
+pub(super) fn deprecations(contract: &Contract) -> Vec<DeprecatedSurface> {
     let mut found: Vec<DeprecatedSurface> = Vec::new();
-    let mut note = |contract: &str, surface: String, deprecation: &Deprecation| {
+    let mut note = |surface: String, deprecation: &Deprecation| {
         let entry = DeprecatedSurface {
-            contract: contract.to_owned(),
+            contract: contract.id.clone(),
             surface,
             since: deprecation.since.clone(),
             sunset: deprecation.sunset.clone(),
@@ -225,17 +225,15 @@ pub(super) fn deprecations(catalog: &Catalog) -> Vec<DeprecatedSurface> {
             found.push(entry);
         }
     };
-    for contract in &catalog.contracts {
-        for route in routes_of(contract) {
-            if let Some(deprecation) = &route.deprecated {
-                note(&contract.id, format!("{} {}", route.method.as_str(), route.path), deprecation);
-            }
+    for route in routes_of(contract) {
+        if let Some(deprecation) = &route.deprecated {
+            note(format!("{} {}", route.method.as_str(), route.path), deprecation);
         }
-        let methods = contract.auth.iter().chain(routes_of(contract).flat_map(|route| &route.auth));
-        for carrier in methods.flat_map(super::discovery::carriers) {
-            if let Some(deprecation) = &carrier.deprecated {
-                note(&contract.id, words::carrier(&carrier), deprecation);
-            }
+    }
+    let methods = contract.auth.iter().chain(routes_of(contract).flat_map(|route| &route.auth));
+    for carrier in methods.flat_map(super::discovery::carriers) {
+        if let Some(deprecation) = &carrier.deprecated {
+            note(words::carrier(&carrier), deprecation);
         }
     }
     found

@@ -8,7 +8,7 @@ use super::{
     markdown::{self, code, list, text},
     routes_of, words,
 };
-use crate::catalog::{Catalog, Contract, SurfaceItem};
+use crate::catalog::{AuthMethod, Catalog, Contract, SurfaceItem};
 
 const FORMAT: &str = "## Contract format
 
@@ -131,7 +131,10 @@ fn surface_lines(contract: &Contract) -> Vec<String> {
 pub(super) fn surface_line(item: &SurfaceItem) -> Option<String> {
     Some(match item {
         SurfaceItem::Route(route) if route.alias_of.is_some() => return None,
-        SurfaceItem::Route(route) => code(&format!("{} {}", route.method.as_str(), route.path)),
+        SurfaceItem::Route(route) => {
+            let path = code(&format!("{} {}", route.method.as_str(), route.path));
+            if route.own_auth { format!("{path}, {}", auth_words::sentence(&route.auth)) } else { path }
+        }
         SurfaceItem::Call(call) if call.on.is_empty() => {
             format!("{} to the URL in {}", code(call.method), code(&call.variable))
         }
@@ -154,8 +157,11 @@ pub(super) fn surface_line(item: &SurfaceItem) -> Option<String> {
     })
 }
 
-/// Guarded routes where there are several: canonical ones, then aliases.
+/// The routes behind a shared secret where there are several, aliases included.
 fn protected_routes(contract: &Contract) -> Vec<String> {
+    if !contract.auth.iter().any(|method| matches!(method, AuthMethod::Secret { .. })) {
+        return Vec::new();
+    }
     let guarded: Vec<_> = routes_of(contract).filter(|route| !route.auth.is_empty()).collect();
     if guarded.len() < 2 {
         return Vec::new();

@@ -27,7 +27,7 @@ pub(super) fn text(plain: &str) -> String {
                 escaped.push('\\');
                 escaped.push(character);
             }
-            '.' | ')' if index > 0 && characters[..index].iter().all(char::is_ascii_digit) => {
+            '.' | ')' if opens_a_list(&characters, index) => {
                 escaped.push('\\');
                 escaped.push(character);
             }
@@ -35,6 +35,12 @@ pub(super) fn text(plain: &str) -> String {
         }
     }
     escaped
+}
+
+/// Whether the characters up to this one are the number of an ordered list.
+fn opens_a_list(characters: &[char], index: usize) -> bool {
+    let ends = characters.get(index + 1).is_none_or(|next| next.is_whitespace());
+    index > 0 && ends && characters[..index].iter().all(char::is_ascii_digit)
 }
 
 fn is_inside_word(characters: &[char], index: usize) -> bool {
@@ -114,6 +120,7 @@ mod tests {
         assert_eq!(text("PLANE_API_TOKEN _x_\nnext"), "PLANE_API_TOKEN \\_x\\_ next");
         assert_eq!(text("# heading"), "\\# heading");
         assert_eq!(text("12. item"), "12\\. item");
+        assert_eq!(text("2.0.0"), "2.0.0");
         assert_eq!(text("a & b &lt;"), "a &amp; b &amp;lt;");
     }
 

@@ -39,7 +39,7 @@ pub use generated::{GENERATED_FOLDERS, GeneratedInputs, generated_files};
 pub use integrations::integrations_md;
 pub use metrics::{MetricInfo, metrics_md};
 pub use openapi::openapi;
-pub use page::{contract_index, contract_page};
+pub use page::{contract_index, contract_page, example_command};
 pub use reference::{findings_md, handlers_md};
 pub use status::{
     AcceptedDelivery, Check, Failure, Health, ProblemDocument, Readiness, ReadyStatus, Version, healthz, versionz,
@@ -56,6 +56,13 @@ pub const MANIFEST_SCHEMA: u32 = 1;
 fn json_text(document: &impl Serialize) -> String {
     // These types have string keys only and no custom serialization, so this cannot fail.
     let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// JSON without spaces: for descriptions that only programs read.
+fn compact_text(document: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(document).unwrap_or_default();
     text.push('\n');
     text
 }

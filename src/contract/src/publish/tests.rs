@@ -347,7 +347,7 @@ fn a_signed_example_is_a_command_that_signs() {
 printf '%s' '{"order":"it'\''s 1"}' > "$BODY"
 TIMESTAMP=$(date +%s)
 SIGNATURE=$({ printf '%s' "$TIMESTAMP"'.'; cat "$BODY"; } | openssl dgst -sha256 -hmac "$SHOP_SECRET" -binary | od -An -vtx1 | tr -d ' \n')
-curl -i -X POST "$MISSION_CONTROL_URL"/api/v1/shops/7/hook \
+curl -i -X POST "$MISSION_CONTROL_URL/api/v1/shops/7/hook" \
   -H 'Content-Type: application/json' \
   -H "X-Shop-Signature: t=$TIMESTAMP,v1=$SIGNATURE" \
   --data-binary "@$BODY"

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::{
-    events, json_text,
+    compact_text, events, markdown,
     status::{AcceptedDelivery, ProblemDocument},
     words,
 };
@@ -21,28 +21,35 @@ use crate::catalog::{Call, Catalog, Contract, Route, SurfaceItem};
 /// `/openapi.json`.
 pub fn openapi(catalog: &Catalog) -> String {
     let mut schemas = Schemas::default();
-    schemas.put("Problem", crate::handler::schema_of::<ProblemDocument>());
+    schemas.put_with("Problem", crate::handler::schema_of::<ProblemDocument>);
     let paths = paths(catalog, &mut schemas);
     let webhooks = webhooks(catalog, &mut schemas);
-    let mut document = json!({
-        "openapi": "3.1.0",
-        "info": info(catalog),
-        "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-        "servers": [{"url": "/", "description": "The instance that serves this document"}],
-        "tags": tags(catalog),
-        "paths": paths,
-    });
+    let mut responses = operation::problem_responses();
+    responses.retain(uses([&paths], "responses"));
+    let responses = Value::Object(responses);
+    let mut headers = headers();
+    headers.retain(uses([&paths, &responses], "headers"));
+
+    // Inserted one by one: `json!` would copy the paths, which are most of the document.
+    let mut document = Map::new();
+    document.insert("openapi".into(), "3.1.0".into());
+    document.insert("info".into(), info(catalog));
+    document.insert("jsonSchemaDialect".into(), "https://json-schema.org/draft/2020-12/schema".into());
+    document.insert("servers".into(), json!([{"url": "/", "description": "The instance that serves this document"}]));
+    document.insert("tags".into(), tags(catalog).into());
+    document.insert("x-tagGroups".into(), tag_groups(catalog));
+    document.insert("paths".into(), paths);
     if !webhooks.is_empty() {
-        document["webhooks"] = Value::Object(webhooks);
+        document.insert("webhooks".into(), Value::Object(webhooks));
     }
-    document["components"] = json!({
-        "schemas": schemas.0,
-        "responses": operation::problem_responses(),
-        "headers": headers(),
-        "securitySchemes": security::schemes(catalog),
-    });
-    document["x-tagGroups"] = tag_groups(catalog);
-    json_text(&document)
+    let components = [
+        ("schemas", Value::Object(schemas.into_map())),
+        ("responses", responses),
+        ("headers", Value::Object(headers)),
+        ("securitySchemes", Value::Object(security::schemes(catalog))),
+    ];
+    document.insert("components".into(), components.into_iter().map(|(name, part)| (name.to_owned(), part)).collect());
+    compact_text(&document)
 }
 
 pub(super) fn info(catalog: &Catalog) -> Value {
@@ -50,7 +57,7 @@ pub(super) fn info(catalog: &Catalog) -> Value {
     let mut info = json!({
         "title": service.title,
         "version": service.version,
-        "description": service.description,
+        "description": markdown::text(&service.description),
         "contact": {"name": service.owner},
         "license": {"name": service.license, "identifier": service.license},
         "x-contract-digest": catalog.digest,
@@ -88,11 +95,11 @@ fn description_of(contract: &Contract) -> String {
         capitalized(words::kind(contract.kind)),
         words::direction(contract.direction),
         words::stability(contract.stability),
-        contract.owner,
-        contract.versioning
+        markdown::text(&contract.owner),
+        markdown::text(&contract.versioning)
     );
     for note in &contract.notes {
-        text.push_str(&format!("\n\n- {note}"));
+        text.push_str(&format!("\n\n- {}", markdown::text(note)));
     }
     text
 }
@@ -124,7 +131,7 @@ fn paths(catalog: &Catalog, schemas: &mut Schemas) -> Value {
             paths.entry(&route.path).or_default().insert(route.method.as_str().to_ascii_lowercase(), operation);
         }
     }
-    json!(paths)
+    paths.into_iter().map(|(path, operations)| (path.to_owned(), Value::Object(operations))).collect()
 }
 
 fn key(route: &Route) -> (&'static str, &str) {
@@ -172,43 +179,89 @@ pub(super) fn webhook_name(contract: &Contract, call: &Call, event: &str) -> Str
     format!("{}.{}.{event}", contract.id, call.variable)
 }
 
-fn headers() -> Value {
-    json!({
-        "X-Request-Id": {
-            "description": "Id of the request, as the log names it; the caller's own when it sent a usable one",
-            "required": true,
-            "schema": {"type": "string"},
-        },
-        "X-Contract-Digest": {
-            "description": "Digest of the catalog that answered",
-            "required": true,
-            "schema": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
-        },
-        "Deprecation": {
-            "description": "Since when what was used is deprecated (RFC 9745)",
-            "schema": {"type": "string", "pattern": "^@-?[0-9]+$"},
-        },
-        "Sunset": {
-            "description": "When what was used goes away, as an HTTP date (RFC 8594)",
-            "schema": {"type": "string"},
-        },
-        "Link": {
-            "description": "What to use instead, with the relation successor-version (RFC 5829)",
-            "schema": {"type": "string"},
-        },
-        "Retry-After": {
-            "description": "Seconds to wait before the next attempt (RFC 9110 section 10.2.3)",
-            "schema": {"type": "integer", "minimum": 0},
-        },
-        "WWW-Authenticate": {
-            "description": "How to authenticate (RFC 9110 section 11.6.1)",
-            "schema": {"type": "string"},
-        },
-        "Idempotent-Replayed": {
-            "description": "Present and true when this is the stored answer of an earlier request with the same key",
-            "schema": {"const": "true"},
-        },
-    })
+/// Whether a component of this kind is referred to from these parts of the document.
+fn uses<'v, const N: usize>(parts: [&'v Value; N], kind: &str) -> impl FnMut(&String, &mut Value) -> bool + use<'v, N> {
+    let mut used = BTreeSet::new();
+    for part in parts {
+        references(part, &format!("#/components/{kind}/"), &mut used);
+    }
+    move |name, _| used.contains(name.as_str())
+}
+
+fn references<'v>(value: &'v Value, prefix: &str, found: &mut BTreeSet<&'v str>) {
+    match value {
+        Value::Object(members) => {
+            found.extend(members.get("$ref").and_then(Value::as_str).and_then(|target| target.strip_prefix(prefix)));
+            members.values().for_each(|member| references(member, prefix, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, prefix, found)),
+        _ => {}
+    }
+}
+
+/// Headers of answers.
+fn headers() -> Map<String, Value> {
+    let headers = [
+        (
+            "X-Request-Id",
+            json!({
+                "description": "Id of the request, as the log names it; the caller's own when it sent a usable one",
+                "required": true,
+                "schema": {"type": "string"},
+            }),
+        ),
+        (
+            "X-Contract-Digest",
+            json!({
+                "description": "Digest of the catalog that answered",
+                "required": true,
+                "schema": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+            }),
+        ),
+        (
+            "Deprecation",
+            json!({
+                "description": "Since when what was used is deprecated (RFC 9745)",
+                "schema": {"type": "string", "pattern": "^@-?[0-9]+$"},
+            }),
+        ),
+        (
+            "Sunset",
+            json!({
+                "description": "When what was used goes away, as an HTTP date (RFC 8594)",
+                "schema": {"type": "string"},
+            }),
+        ),
+        (
+            "Link",
+            json!({
+                "description": "What to use instead, with the relation successor-version (RFC 5829)",
+                "schema": {"type": "string"},
+            }),
+        ),
+        (
+            "Retry-After",
+            json!({
+                "description": "Seconds to wait before the next attempt (RFC 9110 section 10.2.3)",
+                "schema": {"type": "integer", "minimum": 0},
+            }),
+        ),
+        (
+            "WWW-Authenticate",
+            json!({
+                "description": "How to authenticate (RFC 9110 section 11.6.1)",
+                "schema": {"type": "string"},
+            }),
+        ),
+        (
+            "Idempotent-Replayed",
+            json!({
+                "description": "Present and true when this is the stored answer of an earlier request with the same key",
+                "schema": {"const": "true"},
+            }),
+        ),
+    ];
+    headers.into_iter().map(|(name, header)| (name.to_owned(), header)).collect()
 }
 
 /// Schemas of a document's components.
@@ -217,13 +270,19 @@ pub(super) struct Schemas(Map<String, Value>);
 
 impl Schemas {
     /// Puts a schema under a name, unless it is there, and answers a reference to it.
-    pub(super) fn put(&mut self, name: &str, mut schema: Value) -> Value {
+    pub(super) fn put(&mut self, name: &str, schema: &Value) -> Value {
+        self.put_with(name, || schema.clone())
+    }
+
+    /// The same, for a schema that is only made when it is needed.
+    fn put_with(&mut self, name: &str, make: impl FnOnce() -> Value) -> Value {
         let name: String = name
             .chars()
             .map(|character| if character.is_ascii_alphanumeric() || "._-".contains(character) { character } else { '_' })
             .collect();
         let place = format!("#/components/schemas/{name}");
         if !self.0.contains_key(&name) {
+            let mut schema = make();
             rebase(&mut schema, &place);
             self.0.insert(name, schema);
         }
@@ -232,13 +291,13 @@ impl Schemas {
 
     /// A reference to the schema of the answer to a durable delivery.
     fn accepted_delivery(&mut self) -> Value {
-        self.put("AcceptedDelivery", crate::handler::schema_of::<AcceptedDelivery>())
+        self.put_with("AcceptedDelivery", crate::handler::schema_of::<AcceptedDelivery>)
     }
 
     /// A reference to the schema of an event envelope.
     pub(super) fn envelope(&mut self, event: &str) -> Value {
         let name = format!("CloudEvent.{}", words::slug(&event.replace('*', "any"), '_'));
-        self.put(&name, events::envelope_schema(event))
+        self.put_with(&name, || events::envelope_schema(event))
     }
 
     /// The schemas by name.
@@ -277,7 +336,7 @@ mod tests {
     #[test]
     fn a_schema_keeps_its_local_references_when_it_moves() {
         let mut schemas = Schemas::default();
-        let reference = schemas.put("a tree", json!({"$schema": "x", "items": {"$ref": "#/$defs/Leaf"}, "not": {"$ref": "#"}}));
+        let reference = schemas.put("a tree", &json!({"$schema": "x", "items": {"$ref": "#/$defs/Leaf"}, "not": {"$ref": "#"}}));
         assert_eq!(reference, json!({"$ref": "#/components/schemas/a_tree"}));
         let expected = json!({
             "items": {"$ref": "#/components/schemas/a_tree/$defs/Leaf"},

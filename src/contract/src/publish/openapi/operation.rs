@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{events, examples, words},
+    super::{events, examples, markdown, words},
     Schemas, security,
 };
 use crate::{
@@ -102,7 +102,7 @@ fn description(route: &Route) -> String {
         paragraphs.push(format!("Idempotency key: `{}`. The same key takes effect once.", key.source()));
     }
     if let Some(deprecation) = &route.deprecated {
-        paragraphs.push(format!("This path is {}.", words::deprecation(deprecation)));
+        paragraphs.push(format!("This path is {}.", markdown::text(&words::deprecation(deprecation))));
     } else if let Some(canonical) = &route.alias_of {
         paragraphs.push(format!("Another path to `{canonical}`."));
     }
@@ -173,7 +173,7 @@ fn request_body(contract: &Contract, route: &Route, schemas: &mut Schemas) -> Op
     }
     let mut media = Map::new();
     if let Some(input) = &route.handler.input {
-        media.insert("schema".into(), schemas.put(&format!("{}.input", route.handler.name), input.clone()));
+        media.insert("schema".into(), schemas.put(&format!("{}.input", route.handler.name), input));
     }
     let mut shown = Map::new();
     for example in examples::examples_of(contract, route) {
@@ -219,7 +219,7 @@ fn success_responses(route: &Route, schemas: &mut Schemas, responses: &mut BTree
         }
         let media = match &reply.schema {
             Some(schema) => {
-                json!({"schema": schemas.put(&format!("{}.{}", route.handler.name, reply.status), schema.clone())})
+                json!({"schema": schemas.put(&format!("{}.{}", route.handler.name, reply.status), schema)})
             }
             None => json!({}),
         };
@@ -264,11 +264,11 @@ fn can_occur(status: u16, contract: &Contract, route: &Route) -> bool {
         400 => body || !route.params.is_empty() || !route.handler.query.is_empty(),
         401 => !route.auth.is_empty(),
         403 => stored,
-        408 | 413 => body,
+        408 => body,
+        413 | 500 => true,
         415 => route.handler.input.is_some(),
         422 => route.handler.input.is_some() || !route.templates.is_constant(),
         429 => route.limits.rate.is_some(),
-        500 => true,
         503 => {
             stored
                 || is_durable(route)

@@ -16,7 +16,7 @@ pub(super) fn command(example: &ResolvedExample, route: Option<&Route>) -> Strin
     let method = methods.iter().find(|method| !matches!(method, AuthMethod::Session { .. })).or(methods.first());
     let mut lines = Vec::new();
     let mut arguments = Vec::new();
-    let mut path = example.example.request.path.clone();
+    let mut url = format!("$MISSION_CONTROL_URL{}", in_double_quotes(&example.example.request.path));
 
     let has_body = example.body.is_some();
     let signed = matches!(method, Some(AuthMethod::Signature(_)));
@@ -34,17 +34,17 @@ pub(super) fn command(example: &ResolvedExample, route: Option<&Route>) -> Strin
             lines.extend(signature_lines(signature));
             arguments.extend(signature_headers(signature));
         }
-        Some(method) => arguments.extend(credential(method, &mut path)),
+        Some(method) => arguments.extend(credential(method, &mut url)),
         None => {}
     }
     if has_body {
         arguments.push("--data-binary \"@$BODY\"".to_owned());
     }
-    lines.push(curl(example.example.request.method, &path, &arguments));
+    lines.push(curl(example.example.request.method, &url, &arguments));
     lines.join("\n")
 }
 
-fn curl(method: ExampleMethod, path: &str, arguments: &[String]) -> String {
+fn curl(method: ExampleMethod, url: &str, arguments: &[String]) -> String {
     let verb = match method {
         ExampleMethod::Get => "curl -i",
         ExampleMethod::Head => "curl -I",
@@ -53,7 +53,7 @@ fn curl(method: ExampleMethod, path: &str, arguments: &[String]) -> String {
         ExampleMethod::Patch => "curl -i -X PATCH",
         ExampleMethod::Delete => "curl -i -X DELETE",
     };
-    let mut command = format!("{verb} \"$MISSION_CONTROL_URL\"{path}");
+    let mut command = format!("{verb} \"{url}\"");
     for argument in arguments {
         command.push_str(&format!(" \\\n  {argument}"));
     }
@@ -71,10 +71,10 @@ fn body_lines(example: &ResolvedExample) -> Vec<String> {
     }
 }
 
-/// The arguments of a method other than a signature; a secret in the query joins the path.
-fn credential(method: &AuthMethod, path: &mut String) -> Option<String> {
+/// The arguments of a method other than a signature; a secret in the query joins the URL.
+fn credential(method: &AuthMethod, url: &mut String) -> Option<String> {
     match method {
-        AuthMethod::Secret { variable, carriers } => secret(variable, carriers.first()?, path),
+        AuthMethod::Secret { variable, carriers } => secret(variable, carriers.first()?, url),
         AuthMethod::Bearer { variable } => Some(format!("-H \"Authorization: Bearer ${variable}\"")),
         AuthMethod::Token { .. } => Some("-H \"Authorization: Bearer $MISSION_CONTROL_TOKEN\"".to_owned()),
         AuthMethod::Session { .. } => Some(format!("--cookie \"{}=$MISSION_CONTROL_SESSION\"", discovery::SESSION_COOKIES[1])),
@@ -86,13 +86,13 @@ fn credential(method: &AuthMethod, path: &mut String) -> Option<String> {
     }
 }
 
-fn secret(variable: &str, carrier: &Carrier, path: &mut String) -> Option<String> {
+fn secret(variable: &str, carrier: &Carrier, url: &mut String) -> Option<String> {
     match carrier.place {
         CarrierPlace::Header => Some(format!("-H \"{}: ${variable}\"", carrier.name)),
         CarrierPlace::Cookie => Some(format!("--cookie \"{}=${variable}\"", carrier.name)),
         CarrierPlace::Query => {
-            let joint = if path.contains('?') { '&' } else { '?' };
-            path.push_str(&format!("\"{joint}{}=${variable}\"", carrier.name));
+            let joint = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{joint}{}=${variable}", carrier.name));
             None
         }
     }

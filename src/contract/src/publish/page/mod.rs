@@ -8,7 +8,7 @@ use super::{
     markdown::{self, Table, code, list, text},
     routes_of, words,
 };
-use crate::catalog::{Catalog, Contract, DeliveryMode, Route, Stability, SurfaceItem};
+use crate::catalog::{Catalog, Contract, DeliveryMode, ResolvedExample, Route, Stability, SurfaceItem};
 
 /// `docs/reference/contracts/<id>.md`.
 pub fn contract_page(contract: &Contract, catalog: &Catalog) -> String {
@@ -28,7 +28,7 @@ pub fn contract_page(contract: &Contract, catalog: &Catalog) -> String {
         environment(contract, catalog),
         sequence::section(contract),
         shown_examples(contract),
-        deprecations(contract, catalog),
+        deprecations(contract),
     ] {
         page.push_str(&part);
     }
@@ -73,7 +73,8 @@ fn routes(contract: &Contract) -> String {
     let mut any = false;
     for route in routes_of(contract) {
         any = true;
-        let auth = if route.own_auth || route.auth.is_empty() { auth_words::sentence(&route.auth) } else { "as below".to_owned() };
+        let auth =
+            if route.own_auth || route.auth.is_empty() { auth_words::sentence(&route.auth) } else { "as below".to_owned() };
         table.row([
             route.method.as_str().to_owned(),
             code(&route.path),
@@ -111,9 +112,7 @@ fn family(contract: &Contract) -> String {
             SurfaceItem::Family { pattern, routes } => Some((pattern, routes)),
             _ => None,
         })
-        .map(|(pattern, routes)| {
-            section(&format!("Family {}", code(pattern)), &list(routes.iter().map(|route| code(route))))
-        })
+        .map(|(pattern, routes)| section(&format!("Family {}", code(pattern)), &list(routes.iter().map(|route| code(route)))))
         .collect()
 }
 
@@ -122,11 +121,17 @@ fn auth(contract: &Contract) -> String {
         return String::new();
     }
     let mut content = auth_words::table(&contract.auth);
-    if contract.auth.iter().any(|method| method.guards()) {
+    let guarding = || contract.auth.iter().filter(|method| method.guards());
+    if guarding().next().is_some() {
         content.push_str(
             "\nThe first method whose carrier is present decides, and within a method the first carrier present. A wrong \
-             credential is refused there; a carrier sent twice is refused. `NAME_PREVIOUS` is accepted beside a secret while it \
-             is being rotated. While a secret is unset the routes answer 503.\n",
+             credential is refused there; a carrier sent twice is refused.\n",
+        );
+    }
+    if guarding().any(|method| method.variable().is_some()) {
+        content.push_str(
+            "\n`NAME_PREVIOUS` is accepted beside a secret `NAME` while it is being rotated. While a secret is unset the \
+             routes answer 503.\n",
         );
     }
     section("Auth", &content)
@@ -141,7 +146,9 @@ fn limits(contract: &Contract) -> String {
         table.row([
             code(&format!("{} {}", route.method.as_str(), route.path)),
             words::bytes(limits.body),
-            limits.rate.map_or_else(|| "unlimited".to_owned(), |rate| format!("{} in {}", rate.count, words::duration(rate.period))),
+            limits
+                .rate
+                .map_or_else(|| "unlimited".to_owned(), |rate| format!("{} in {}", rate.count, words::duration(rate.period))),
             limits.concurrency.map_or_else(|| "unlimited".to_owned(), |most| most.to_string()),
             words::duration(limits.timeout),
         ]);
@@ -193,14 +200,25 @@ fn environment(contract: &Contract, catalog: &Catalog) -> String {
     for variable in names.iter().filter_map(|name| catalog.variables.get(name)) {
         table.row([
             code(&variable.name),
-            if variable.required { "to start" } else if contract.needs.contains(&variable.name) { "by this contract" } else { "no" }
-                .to_owned(),
+            if variable.required {
+                "to start"
+            } else if contract.needs.contains(&variable.name) {
+                "by this contract"
+            } else {
+                "no"
+            }
+            .to_owned(),
             if variable.secret { "yes" } else { "no" }.to_owned(),
             variable.default.as_deref().map(code).unwrap_or_default(),
             text(&variable.description),
         ]);
     }
     section("Environment", &table.finish())
+}
+
+/// The shell command that sends an example, its credentials taken from variables.
+pub fn example_command(contract: &Contract, example: &ResolvedExample) -> String {
+    curl::command(example, examples::route_of(contract, example))
 }
 
 fn shown_examples(contract: &Contract) -> String {
@@ -213,7 +231,7 @@ fn shown_examples(contract: &Contract) -> String {
     for example in &contract.examples {
         let expectation = &example.example.expect;
         content.push_str(&format!("\n### {}\n\n", text(&example.example.name)));
-        content.push_str(&markdown::block("sh", &curl::command(example, examples::route_of(contract, example))));
+        content.push_str(&markdown::block("sh", &example_command(contract, example)));
         content.push_str(&format!("\nAnswers {}", expectation.status));
         for (index, (pointer, value)) in expectation.body.iter().enumerate() {
             let joint = if index == 0 { ", with" } else { " and" };
@@ -224,10 +242,10 @@ fn shown_examples(contract: &Contract) -> String {
     section("Examples", &content)
 }
 
-fn deprecations(contract: &Contract, catalog: &Catalog) -> String {
+fn deprecations(contract: &Contract) -> String {
     let mut table = Table::new(&["Surface", "Since", "Served until", "Use"]);
     let mut any = false;
-    for entry in fabric::deprecations(catalog).into_iter().filter(|entry| entry.contract == contract.id) {
+    for entry in fabric::deprecations(contract) {
         any = true;
         table.row([
             code(&entry.surface),

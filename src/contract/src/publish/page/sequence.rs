@@ -6,9 +6,9 @@ use crate::{
     handler::Effect,
 };
 
-/// The diagram of the contract's first route, or of its first call.
+/// The diagram of the contract's most telling route, or of its first call.
 fn diagram_of(contract: &Contract) -> Option<String> {
-    if let Some(route) = routes_of(contract).find(|route| route.alias_of.is_none()) {
+    if let Some(route) = telling_route(contract) {
         let diagram = if route.delivery.mode == DeliveryMode::Durable { durable(route) } else { in_request(route) };
         return Some(diagram);
     }
@@ -21,6 +21,13 @@ fn diagram_of(contract: &Contract) -> Option<String> {
 /// The section, or nothing.
 pub(super) fn section(contract: &Contract) -> String {
     diagram_of(contract).map(|diagram| super::section("Sequence", &markdown::block("mermaid", &diagram))).unwrap_or_default()
+}
+
+/// A durable route tells the most, then one that writes, then the first.
+fn telling_route(contract: &Contract) -> Option<&Route> {
+    routes_of(contract)
+        .filter(|route| route.alias_of.is_none())
+        .min_by_key(|route| (route.delivery.mode != DeliveryMode::Durable, route.handler.effect != Effect::Write))
 }
 
 struct Diagram(Vec<String>);
