@@ -1,16 +1,16 @@
 //! The command line as clap reads it: the list of commands, and how the outcome of one becomes the exit code.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, sync::LazyLock};
 
 use clap::{Parser, Subcommand};
 
-use crate::{commands, output, serve};
+use crate::{commands, output, serve, wiring};
 
 /// A declarative integration engine: contract manifests in, guarded and durable routes out.
 #[derive(Debug, Parser)]
 #[command(
     name = "mission-control",
-    version = version(),
+    version = VERSION.as_str(),
     about = "A declarative integration engine driven by contract manifests",
     after_help = "Examples:\n  mission-control serve\n  mission-control check contracts\n  \
                   mission-control explain 'POST /api/setup-import'\n\n\
@@ -69,12 +69,11 @@ impl Command {
     }
 }
 
-fn version() -> String {
-    match crate::wiring::COMMIT {
-        Some(commit) => format!("{} ({commit})", crate::wiring::VERSION),
-        None => crate::wiring::VERSION.to_owned(),
-    }
-}
+/// The version and, where it is known, the commit.
+static VERSION: LazyLock<String> = LazyLock::new(|| match wiring::COMMIT {
+    Some(commit) => format!("{} ({commit})", wiring::VERSION),
+    None => wiring::VERSION.to_owned(),
+});
 
 #[cfg(test)]
 mod tests {

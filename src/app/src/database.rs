@@ -32,7 +32,9 @@ pub(crate) async fn existing() -> anyhow::Result<Store> {
     if let Some(path) = sqlite_file(&url)
         && !Path::new(path).exists()
     {
-        bail!("there is no database {path}; `mission-control serve` or `mission-control migrate` makes it, or set DATABASE_URL to another one");
+        bail!(
+            "there is no database {path}; `mission-control serve` or `mission-control migrate` makes it, or set DATABASE_URL to another one"
+        );
     }
     connect().await
 }
@@ -55,7 +57,13 @@ fn sqlite_file(url: &str) -> Option<&str> {
 }
 
 /// Adds a trace of what a command changed.
-pub(crate) async fn audit(store: &Store, contract: &str, action: &str, object: (&str, &str), details: Value) -> anyhow::Result<()> {
+pub(crate) async fn audit(
+    store: &Store,
+    contract: &str,
+    action: &str,
+    object: (&str, &str),
+    details: Value,
+) -> anyhow::Result<()> {
     let entry = AuditEntry {
         id: Uuid::now_v7(),
         at: Timestamp::now(),

@@ -25,7 +25,9 @@ pub(crate) fn files(origin: &FolderOrigin) -> anyhow::Result<Option<Vec<String>>
     let list = list(&root, MOST_FILES).with_context(|| format!("the files of {} cannot be listed", root.display()))?;
     if list.is_none() {
         let root = root.display();
-        output::note(&format!("note: {root} has more than {MOST_FILES} files, so `file` and `script` items were not looked up in it"));
+        output::note(&format!(
+            "note: {root} has more than {MOST_FILES} files, so `file` and `script` items were not looked up in it"
+        ));
     }
     Ok(list)
 }

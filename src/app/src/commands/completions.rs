@@ -7,7 +7,9 @@ use crate::{cli::Cli, output};
 
 /// Write the completion script of a shell
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  mission-control completions bash > ~/.local/share/bash-completion/completions/mission-control")]
+#[command(
+    after_help = "Example:\n  mission-control completions bash > ~/.local/share/bash-completion/completions/mission-control"
+)]
 pub(crate) struct Completions {
     /// The shell
     #[arg(value_enum)]

@@ -198,7 +198,8 @@ struct Outcome {
 
 impl Replay {
     async fn run(self, store: &Store) -> anyhow::Result<bool> {
-        let outcomes = if self.all_dead { replay_dead(store, self.contract).await? } else { replay_each(store, &self.ids).await? };
+        let outcomes =
+            if self.all_dead { replay_dead(store, self.contract).await? } else { replay_each(store, &self.ids).await? };
         if self.json {
             output::print_json(&outcomes)?;
         } else {
@@ -342,7 +343,8 @@ fn text(record: &DeliveryRecord, look: Look) -> String {
 
 fn message_text(message: &Message, look: Look) -> String {
     let mut text = String::new();
-    let pairs = [("Path parameters", &message.params, " = "), ("Query", &message.query, " = "), ("Headers", &message.headers, ": ")];
+    let pairs =
+        [("Path parameters", &message.params, " = "), ("Query", &message.query, " = "), ("Headers", &message.headers, ": ")];
     if !message.path.is_empty() {
         text.push_str(&format!("\n{}\n  {}\n", look.bold("Path"), output::printable(&message.path)));
     }
@@ -407,9 +409,9 @@ mod tests {
         let url = format!("sqlite://{}", folder.path().join("a.db").display());
         let store = Store::connect(&url, &ConnectOptions::default()).await.unwrap();
         store.migrate().await.unwrap();
-        let now = Timestamp::now();
         let group = [delivery("a", DeliveryState::Pending), delivery("b", DeliveryState::Pending)];
         store.accept(&group).await.unwrap();
+        let now = Timestamp::now();
         for claimed in store.claim(Flow::Inbound, 10, Duration::from_secs(60), now).await.unwrap() {
             assert!(store.fail(&claimed, "it broke", Verdict::Dead, now).await.unwrap());
         }

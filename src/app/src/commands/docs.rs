@@ -70,7 +70,10 @@ impl Docs {
         let variable = std::env::var_os("MISSION_CONTROL_CONTRACTS").filter(|value| !value.is_empty()).map(PathBuf::from);
         let folder = self.contracts.clone().or(variable).unwrap_or_else(|| self.root.join("contracts"));
         if !folder.is_dir() {
-            bail!("there is no contracts folder {}; run this at the root of a repository, or name it with --root", folder.display());
+            bail!(
+                "there is no contracts folder {}; run this at the root of a repository, or name it with --root",
+                folder.display()
+            );
         }
         Ok(folder)
     }
@@ -169,7 +172,11 @@ fn summary(changes: &[Change], total: usize) -> String {
     }
     let written = changes.iter().filter(|change| matches!(change, Change::Write { .. })).count();
     let removed = changes.len() - written;
-    text.push_str(&format!("{}: {written} written, {} unchanged, {removed} removed\n", count(total, "generated file"), total - written));
+    text.push_str(&format!(
+        "{}: {written} written, {} unchanged, {removed} removed\n",
+        count(total, "generated file"),
+        total - written
+    ));
     text
 }
 
@@ -240,7 +247,12 @@ mod tests {
         fs::create_dir_all(root.path().join("docs")).unwrap();
         fs::write(root.path().join("docs/METRICS.md"), "one\n2\n").unwrap();
         let text = drift(&changes(root.path(), &files()).unwrap(), 2, Look::PLAIN);
-        for part in ["--- a/docs/METRICS.md\n+++ b/docs/METRICS.md\n", "-2\n+two\n", "--- /dev/null\n+++ b/.env.example\n", "run `mission-control docs`"] {
+        for part in [
+            "--- a/docs/METRICS.md\n+++ b/docs/METRICS.md\n",
+            "-2\n+two\n",
+            "--- /dev/null\n+++ b/.env.example\n",
+            "run `mission-control docs`",
+        ] {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
     }

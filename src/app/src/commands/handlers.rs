@@ -70,7 +70,8 @@ fn summary(info: &HandlerInfo) -> Value {
 }
 
 fn details(info: &HandlerInfo) -> Value {
-    let query = info.query.iter().map(|query| json!({"name": query.name, "description": query.description, "schema": query.schema}));
+    let query =
+        info.query.iter().map(|query| json!({"name": query.name, "description": query.description, "schema": query.schema}));
     let replies = info.replies.iter().map(|reply| {
         let (media_type, description) = (reply.media_type, reply.description);
         json!({"status": reply.status, "description": description, "media_type": media_type, "schema": reply.schema})
@@ -101,7 +102,8 @@ fn text(info: &HandlerInfo, look: Look) -> String {
     };
     let params = info.params.iter().map(|(name, meaning)| (format!("{{{name}}}"), (*meaning).to_owned())).collect();
     let query = info.query.iter().map(|query| (query.name.to_owned(), query.description.to_owned())).collect();
-    let replies = info.replies.iter().map(|reply| (reply.status.to_string(), format!("{} ({})", reply.description, reply.media_type)));
+    let replies =
+        info.replies.iter().map(|reply| (reply.status.to_string(), format!("{} ({})", reply.description, reply.media_type)));
     let problems = info.problems.iter().map(|(status, when)| (status.to_string(), (*when).to_owned()));
     let sections = [
         ("Path parameters", pairs(params)),

@@ -41,7 +41,12 @@ impl Migrate {
     pub(crate) fn run(self) -> anyhow::Result<bool> {
         let report = database::run(async {
             let store = if self.dry_run { database::existing().await? } else { database::connect().await? };
-            let migrations = store.pending_migrations().await?.into_iter().map(|step| Step { version: step.version, name: step.name }).collect();
+            let migrations = store
+                .pending_migrations()
+                .await?
+                .into_iter()
+                .map(|step| Step { version: step.version, name: step.name })
+                .collect();
             if !self.dry_run {
                 store.migrate().await?;
             }
@@ -75,7 +80,11 @@ mod tests {
 
     #[test]
     fn the_report_says_what_was_and_what_would_be_done() {
-        let mut report = Report { database: "sqlite://a.db".to_owned(), applied: false, migrations: vec![Step { version: 1, name: "initial" }] };
+        let mut report = Report {
+            database: "sqlite://a.db".to_owned(),
+            applied: false,
+            migrations: vec![Step { version: 1, name: "initial" }],
+        };
         assert_eq!(text(&report), "sqlite://a.db: 1 migration to apply\n  0001 initial\n");
         report.migrations.clear();
         assert_eq!(text(&report), "sqlite://a.db: the schema is up to date\n");

@@ -129,7 +129,12 @@ async fn list_operators(json: bool) -> anyhow::Result<bool> {
         .operators()
         .await?
         .into_iter()
-        .map(|operator| OperatorRow { id: operator.id, name: operator.name, role: word(&operator.role), created_at: operator.created_at })
+        .map(|operator| OperatorRow {
+            id: operator.id,
+            name: operator.name,
+            role: word(&operator.role),
+            created_at: operator.created_at,
+        })
         .collect();
     if json {
         output::print_json(&rows)?;
@@ -160,13 +165,22 @@ async fn create_token(name: &str, scope: CatalogScope, expires_at: Option<Timest
         return Ok(true);
     }
     let until = expires_at.map_or_else(|| "without an end".to_owned(), |end| format!("until {}", second(end)));
-    output::note(&format!("token `{}` ({}, {until}); it is shown this once, keep it as a secret:", output::printable(name), word(&scope)));
+    output::note(&format!(
+        "token `{}` ({}, {until}); it is shown this once, keep it as a secret:",
+        output::printable(name),
+        word(&scope)
+    ));
     output::print(&format!("{text}\n"))?;
     output::note(&format!("send it as `Authorization: Bearer …`; end it with `mission-control operator token revoke {id}`"));
     Ok(true)
 }
 
-async fn make_token(store: &Store, name: &str, scope: CatalogScope, expires_at: Option<Timestamp>) -> anyhow::Result<(Uuid, String)> {
+async fn make_token(
+    store: &Store,
+    name: &str,
+    scope: CatalogScope,
+    expires_at: Option<Timestamp>,
+) -> anyhow::Result<(Uuid, String)> {
     let text = guard::token_text(&rand::random());
     let id = store.add_token(name, scope, &guard::digest(&text), expires_at).await?;
     let details = json!({"name": name, "scope": scope, "expires_at": expires_at});
@@ -231,7 +245,11 @@ fn token_table(rows: Vec<TokenRow>, look: Look) -> String {
             row.id.to_string().into(),
         ]
     };
-    output::table(&["NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "LAST USED", "ID"], rows.into_iter().map(cells).collect(), look)
+    output::table(
+        &["NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "LAST USED", "ID"],
+        rows.into_iter().map(cells).collect(),
+        look,
+    )
 }
 
 async fn revoke_token(id: Uuid) -> anyhow::Result<bool> {
