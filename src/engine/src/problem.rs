@@ -191,7 +191,9 @@ impl From<StorageError> for Problem {
             .header(header::RETRY_AFTER, HeaderValue::from_static("5"))
             .because(cause),
             StorageError::Conflict(cause) => {
-                Self::conflict("The same thing was changed at the same time; send the request again").because(cause)
+                Self::new(ProblemKind::Unavailable, "The same thing was changed at the same time; nothing was changed here, send the request again")
+                    .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+                    .because(cause)
             }
             StorageError::Internal(cause) => Self::internal(cause),
         }

@@ -150,7 +150,7 @@ fn fallback_policy() -> contract::catalog::DeliveryPolicy {
 
 /// Exponential backoff with full jitter over what is above the first delay; a stated `Retry-After` is waited for.
 fn verdict(problem: &Problem, claimed: &Claimed, first: Duration, max: Duration) -> Verdict {
-    if !problem.kind.is_transient() && problem.kind != ProblemKind::Conflict {
+    if !problem.kind.is_transient() {
         return Verdict::Dead;
     }
     if claimed.attempt >= claimed.max_attempts {
