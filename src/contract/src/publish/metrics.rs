@@ -29,7 +29,7 @@ pub fn metrics_md(metrics: &[MetricInfo]) -> String {
     let mut table = Table::new(&["Metric", "Type", "Labels", "Meaning"]);
     for metric in &metrics {
         let labels: Vec<String> = metric.labels.iter().map(|label| markdown::code(label)).collect();
-        table.row([markdown::code(metric.name), markdown::text(metric.kind), labels.join(" "), markdown::text(metric.help)]);
+        table.row([markdown::code(metric.name), markdown::text(metric.kind), labels.join(" "), markdown::cell(metric.help)]);
     }
     page.push_str(&table.finish());
     page

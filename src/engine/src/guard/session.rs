@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Names of the session cookie, the stronger first: the first serves HTTPS, the second plain HTTP on a loopback address.
-pub const COOKIES: [&str; 2] = ["__Host-mc_session", "mc_session"];
+pub const COOKIES: [&str; 2] = contract::publish::SESSION_COOKIES;
 
 /// Length of 32 bytes in base64url without padding.
 const TEXT_LENGTH: usize = 43;

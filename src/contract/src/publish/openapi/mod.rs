@@ -311,6 +311,7 @@ fn rebase(schema: &mut Value, place: &str) {
     match schema {
         Value::Object(members) => {
             members.shift_remove("$schema");
+            flatten_choice(members);
             for (name, member) in members {
                 match member {
                     Value::String(target) if name == "$ref" => {
@@ -324,6 +325,16 @@ fn rebase(schema: &mut Value, place: &str) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| rebase(item, place)),
         _ => {}
+    }
+}
+
+/// A choice of one is no choice: schemas of enumerations that may grow look so while they have one value.
+fn flatten_choice(members: &mut Map<String, Value>) {
+    let Some([Value::Object(choice)]) = members.get("oneOf").and_then(Value::as_array).map(Vec::as_slice) else { return };
+    let choice = choice.clone();
+    members.shift_remove("oneOf");
+    for (name, member) in choice {
+        members.entry(name).or_insert(member);
     }
 }
 

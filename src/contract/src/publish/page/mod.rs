@@ -8,7 +8,7 @@ use super::{
     markdown::{self, Table, code, list, text},
     routes_of, words,
 };
-use crate::catalog::{Catalog, Contract, DeliveryMode, ResolvedExample, Route, Stability, SurfaceItem};
+use crate::catalog::{AuthMethod, Catalog, Contract, DeliveryMode, ResolvedExample, Route, Stability, SurfaceItem};
 
 /// `docs/reference/contracts/<id>.md`.
 pub fn contract_page(contract: &Contract, catalog: &Catalog) -> String {
@@ -228,6 +228,9 @@ fn shown_examples(contract: &Contract) -> String {
     let mut content = "The commands run in the root of the repository and take the address of the service from \
                        `MISSION_CONTROL_URL`, as `http://127.0.0.1:8080`.\n"
         .to_owned();
+    if routes_of(contract).flat_map(|route| &route.auth).any(|method| matches!(method, AuthMethod::Token { .. })) {
+        content.push_str("`mission-control operator token create` makes the token for `MISSION_CONTROL_TOKEN`.\n");
+    }
     for example in &contract.examples {
         let expectation = &example.example.expect;
         content.push_str(&format!("\n### {}\n\n", text(&example.example.name)));
