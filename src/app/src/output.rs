@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use comfy_table::{Attribute, Cell as TableCell, Color, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell as TableCell, Color, ColumnConstraint, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 /// What an output is written to.
@@ -98,6 +98,9 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
+/// Columns that are copied or told apart at a glance, so never broken over lines.
+const WHOLE: &[&str] = &["ID", "METHOD", "NAME", "RECEIVED", "STATE"];
+
 /// A table as text with a final newline: wrapped to the terminal's width where there is one, else a line for each row.
 pub(crate) fn table(header: &[&str], rows: Vec<Vec<Cell>>, look: Look) -> String {
     let mut table = Table::new();
@@ -105,20 +108,24 @@ pub(crate) fn table(header: &[&str], rows: Vec<Vec<Cell>>, look: Look) -> String
     if look.terminal {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     } else {
-        table.force_no_tty();
-        table.set_content_arrangement(ContentArrangement::Disabled);
+        table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
     }
     if look.colour {
         table.enforce_styling();
-    } else {
-        table.force_no_tty();
     }
-    table.set_header(header.iter().map(|title| styled(&Cell::from(*title), look).add_attribute(Attribute::Bold)));
+    let title = |title: &&str| {
+        let cell = styled(&Cell::from(*title), look);
+        if look.colour { cell.add_attribute(Attribute::Bold) } else { cell }
+    };
+    table.set_header(header.iter().map(title));
     for row in rows {
         table.add_row(row.iter().map(|cell| styled(cell, look)));
     }
-    for column in table.column_iter_mut() {
+    for (column, title) in table.column_iter_mut().zip(header) {
         column.set_padding((0, 2));
+        if WHOLE.contains(title) {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
     }
     table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }

@@ -70,7 +70,7 @@ fn human(findings: &[Finding], folder: &Folder, name: &str, look: Look) -> Strin
     // The renderer ends with its own count; the one below says more.
     let excerpts = rendered.trim_end().rsplit_once('\n').map_or("", |(excerpts, _)| excerpts);
     let counts = [count(contracts(folder), "contract"), count(errors, "error"), count(findings.len() - errors, "warning")];
-    let blank = if excerpts.is_empty() || excerpts.ends_with('\n') { "" } else { "\n" };
+    let blank = if excerpts.is_empty() { "" } else { "\n" };
     format!("{excerpts}{blank}{name}: {}\n", counts.join(", "))
 }
 

@@ -262,8 +262,14 @@ fn state_tone(state: DeliveryState) -> Tone {
 }
 
 fn list(records: &[DeliveryRecord], look: Look) -> String {
+    let mut header = vec!["ID", "RECEIVED", "FLOW", "CONTRACT", "HANDLER", "STATE", "TRIES"];
+    // Where nothing failed, the room is better spent.
+    let failed = records.iter().any(|record| record.last_error.is_some());
+    if failed {
+        header.push("LAST ERROR");
+    }
     let cells = |record: &DeliveryRecord| -> Vec<Cell> {
-        vec![
+        let mut cells = vec![
             record.id.to_string().into(),
             second(record.received_at).into(),
             word(&record.flow).into(),
@@ -271,10 +277,12 @@ fn list(records: &[DeliveryRecord], look: Look) -> String {
             record.handler.as_str().into(),
             Cell::new(word(&record.state), state_tone(record.state)),
             format!("{}/{}", record.attempts, record.max_attempts).into(),
-            Cell::new(shortened(record.last_error.as_deref().unwrap_or_default()), Tone::Dim),
-        ]
+        ];
+        if failed {
+            cells.push(Cell::new(shortened(record.last_error.as_deref().unwrap_or_default()), Tone::Dim));
+        }
+        cells
     };
-    let header = ["DELIVERY", "RECEIVED", "FLOW", "CONTRACT", "HANDLER", "STATE", "ATTEMPTS", "LAST ERROR"];
     output::table(&header, records.iter().map(cells).collect(), look)
 }
 

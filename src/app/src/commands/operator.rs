@@ -142,9 +142,13 @@ async fn list_operators(json: bool) -> anyhow::Result<bool> {
         output::note("there are no operators yet");
     } else {
         let cells = |row: OperatorRow| -> Vec<Cell> {
-            vec![row.name.into(), row.role.into(), second(row.created_at).into(), row.id.to_string().into()]
+            vec![row.name.into(), row.role.into(), minute(row.created_at).into(), row.id.to_string().into()]
         };
-        output::print(&output::table(&["NAME", "ROLE", "CREATED", "ID"], rows.into_iter().map(cells).collect(), Look::stdout()))?;
+        output::print(&output::table(
+            &["NAME", "ROLE", "CREATED (UTC)", "ID"],
+            rows.into_iter().map(cells).collect(),
+            Look::stdout(),
+        ))?;
     }
     Ok(true)
 }
@@ -164,7 +168,7 @@ async fn create_token(name: &str, scope: CatalogScope, expires_at: Option<Timest
         output::print_json(&json!({"id": id, "name": name, "scope": scope, "expires_at": expires_at, "token": text}))?;
         return Ok(true);
     }
-    let until = expires_at.map_or_else(|| "without an end".to_owned(), |end| format!("until {}", second(end)));
+    let until = expires_at.map_or_else(|| "without an end".to_owned(), |end| format!("until {} UTC", minute(end)));
     output::note(&format!(
         "token `{}` ({}, {until}); it is shown this once, keep it as a secret:",
         output::printable(name),
@@ -232,21 +236,21 @@ async fn list_tokens(json: bool) -> anyhow::Result<bool> {
 }
 
 fn token_table(rows: Vec<TokenRow>, look: Look) -> String {
-    let time = |time: Option<Timestamp>, none: &str| Cell::from(time.map_or_else(|| none.to_owned(), second));
+    let time = |time: Option<Timestamp>, none: &str| Cell::from(time.map_or_else(|| none.to_owned(), minute));
     let cells = |row: TokenRow| {
         let tone = if row.state == "active" { Tone::Good } else { Tone::Dim };
         vec![
             row.name.into(),
             row.scope.into(),
             Cell::new(row.state, tone),
-            second(row.created_at).into(),
+            minute(row.created_at).into(),
             time(row.expires_at, "never"),
             time(row.last_used_at, "never"),
             row.id.to_string().into(),
         ]
     };
     output::table(
-        &["NAME", "SCOPE", "STATE", "CREATED", "EXPIRES", "LAST USED", "ID"],
+        &["NAME", "SCOPE", "STATE", "CREATED (UTC)", "EXPIRES", "LAST USED", "ID"],
         rows.into_iter().map(cells).collect(),
         look,
     )
@@ -262,9 +266,9 @@ async fn revoke_token(id: Uuid) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-/// A time to the second, in UTC.
-fn second(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// A time to the minute, in UTC.
+fn minute(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%d %H:%M").to_string()
 }
 
 #[cfg(test)]

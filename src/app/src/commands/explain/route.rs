@@ -111,19 +111,24 @@ fn delivery(route: &Route) -> Vec<String> {
         let repeat = key.map(|key| format!("the same {key} again gets the first answer and takes no further effect"));
         return std::iter::once("sync: handled in the request, in one transaction".to_owned()).chain(repeat).collect();
     }
-    vec![
-        format!("durable: committed before it is answered {}; 503 and nothing kept while the database is down", policy.respond),
-        match key {
-            Some(key) => format!("the same {key} again is acknowledged and takes no further effect"),
-            None => "without a key: every request is a delivery of its own".to_owned(),
-        },
+    let afterwards = if route.handler.name == engine::builtin::ACCEPT {
+        "nothing is handled afterwards: it is kept (`mission-control deliveries`)".to_owned()
+    } else {
         format!(
             "handled afterwards: up to {} attempts of {} each, {} to {} apart, then a dead letter (`mission-control deliveries`)",
             policy.attempts,
             format_duration(policy.timeout),
             format_duration(policy.first),
             format_duration(policy.max)
-        ),
+        )
+    };
+    vec![
+        format!("durable: committed before it is answered {}; 503 and nothing kept while the database is down", policy.respond),
+        match key {
+            Some(key) => format!("the same {key} again is acknowledged and takes no further effect"),
+            None => "without a key: every request is a delivery of its own".to_owned(),
+        },
+        afterwards,
     ]
 }
 
