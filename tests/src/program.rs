@@ -11,10 +11,16 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the suite stands inside the repository").to_path_buf()
 }
 
+/// The variable with the path of a program to test in place of the one of this checkout.
+pub const PROGRAM: &str = "MISSION_CONTROL_TEST_PROGRAM";
+
 /// The `mission-control` of this checkout, in the suite's own profile.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(program) = std::env::var_os(PROGRAM) {
+            return program.into();
+        }
         let here = std::env::current_exe().expect("the suite knows its own path");
         let folder = here.parent().and_then(Path::parent).expect("target/<profile>/deps/suite").to_path_buf();
         let mut build = Command::new(env!("CARGO"));

@@ -1,1 +1,3 @@
 //! The black-box suite.
+
+mod auth_matrix;
