@@ -1,7 +1,7 @@
 //! The published documents of a mounted catalog: rendered once, served with a strong `ETag` and answered 304 when the caller
 //! has them (RFC 9110 section 8.8.3).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::OnceLock};
 
 use bytes::Bytes;
 use contract::{catalog::Catalog, publish};
@@ -44,16 +44,14 @@ pub struct Documents {
     pub fabric_manifest: Document,
     /// `/fabric-compatibilityz`.
     pub fabric_compatibility: Document,
-    /// `/openapi.json`.
-    pub openapi: Document,
-    /// `/asyncapi.json`.
-    pub asyncapi: Document,
+    openapi: OnceLock<Document>,
+    asyncapi: OnceLock<Document>,
     /// This process.
     pub instance: Instance,
 }
 
 impl Documents {
-    /// Renders every document.
+    /// Renders the documents but the API descriptions.
     pub fn new(catalog: &Catalog, environment: &Environment, instance: &Instance) -> Self {
         let is_set = |name: &str| environment.is_set(name);
         let contract = |contract: &std::sync::Arc<contract::catalog::Contract>| {
@@ -66,10 +64,22 @@ impl Documents {
             health: Document::json(publish::healthz()),
             fabric_manifest: Document::json(publish::fabric_manifest(catalog, &is_set)),
             fabric_compatibility: Document::json(publish::fabric_compatibility(catalog)),
-            openapi: Document::json(publish::openapi(catalog)),
-            asyncapi: Document::json(publish::asyncapi(catalog)),
+            openapi: OnceLock::new(),
+            asyncapi: OnceLock::new(),
             instance: instance.clone(),
         }
+    }
+}
+
+impl Documents {
+    /// `/openapi.json`, rendered when it is first asked for: it is the largest document, and a reload should not wait for it.
+    pub fn openapi(&self, catalog: &Catalog) -> &Document {
+        self.openapi.get_or_init(|| Document::json(publish::openapi(catalog)))
+    }
+
+    /// `/asyncapi.json`, rendered when it is first asked for.
+    pub fn asyncapi(&self, catalog: &Catalog) -> &Document {
+        self.asyncapi.get_or_init(|| Document::json(publish::asyncapi(catalog)))
     }
 }
 

@@ -13,8 +13,9 @@ use indexmap::IndexMap;
 
 use crate::{
     Engine,
-    documents::{Document, Documents},
+    documents::Document,
     handler::{Context, Handler, Reply, Request},
+    mount::Mounted,
     problem::Problem,
     reload::ReloadOutcome,
 };
@@ -38,8 +39,8 @@ macro_rules! documents {
             }
 
             async fn call(&self, context: &mut Context<'_>, request: &Request) -> Result<Reply, Problem> {
-                let document: fn(&Documents) -> &Document = $document;
-                Ok(document(&context.mounted().documents).reply(&request.headers))
+                let document: fn(&Mounted) -> &Document = $document;
+                Ok(document(context.mounted()).reply(&request.headers))
             }
         }
     )*};
@@ -54,19 +55,19 @@ const NOT_MODIFIED: ReplyInfo = ReplyInfo {
 
 documents! {
     AsyncApi "discovery.asyncapi" "Describe webhooks and events as AsyncAPI 3.0"
-        "The webhooks received and the events sent, generated from the catalog." serde_json::Value, |documents| &documents.asyncapi;
+        "The webhooks received and the events sent, generated from the catalog." serde_json::Value, |mounted| mounted.documents.asyncapi(&mounted.catalog);
     Contracts "discovery.contracts" "Publish every contract"
-        "Every contract with its surface, auth, state and digest; never a secret's value." publish::ContractList, |documents| &documents.contractz;
+        "Every contract with its surface, auth, state and digest; never a secret's value." publish::ContractList, |mounted| &mounted.documents.contractz;
     FabricCompatibility "discovery.fabric_compatibility" "Publish versions and deprecations for Fabric"
-        "Which schema versions this service speaks, how each contract is versioned, and what is deprecated." publish::FabricCompatibility, |documents| &documents.fabric_compatibility;
+        "Which schema versions this service speaks, how each contract is versioned, and what is deprecated." publish::FabricCompatibility, |mounted| &mounted.documents.fabric_compatibility;
     FabricManifest "discovery.fabric_manifest" "Publish the Fabric manifest"
-        "What this service is for Fabric, what it provides and does not provide, and where to find it." publish::FabricManifest, |documents| &documents.fabric_manifest;
+        "What this service is for Fabric, what it provides and does not provide, and where to find it." publish::FabricManifest, |mounted| &mounted.documents.fabric_manifest;
     Health "discovery.health" "Tell that the process lives"
-        "Answers as long as the process can answer at all; asks nothing of the database." publish::Health, |documents| &documents.health;
+        "Answers as long as the process can answer at all; asks nothing of the database." publish::Health, |mounted| &mounted.documents.health;
     OpenApi "discovery.openapi" "Describe the routes as OpenAPI 3.1"
-        "Every mounted route with its parameters, bodies, answers and security, generated from the catalog." serde_json::Value, |documents| &documents.openapi;
+        "Every mounted route with its parameters, bodies, answers and security, generated from the catalog." serde_json::Value, |mounted| mounted.documents.openapi(&mounted.catalog);
     Version "discovery.version" "Tell version, commit and digest"
-        "The version of the program, the commit it was built from, and the digest of the catalog." publish::Version, |documents| &documents.version;
+        "The version of the program, the commit it was built from, and the digest of the catalog." publish::Version, |mounted| &mounted.documents.version;
 }
 
 /// One published contract.
