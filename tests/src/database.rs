@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, Row, SqliteConnection};
 
 /// The variable with the URL of a PostgreSQL server whose user may create databases.
 pub const POSTGRES: &str = "MISSION_CONTROL_TEST_POSTGRES_URL";
@@ -42,6 +42,41 @@ impl Database {
                 Ok(Self { url: with_name(&server()?, &name)?, kind, name: Some(name) })
             }
         }
+    }
+
+    /// Runs a statement, past the service.
+    pub async fn execute(&self, sql: &str) {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let outcome = match self.kind {
+            Kind::Sqlite => self.sqlite().await.execute(sql).await.map(drop),
+            Kind::Postgres => self.postgres().await.execute(sql).await.map(drop),
+        };
+        outcome.expect("the statement runs");
+    }
+
+    /// The first column of every row, past the service: for facts that no surface shows. It has to be text.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let sql = AssertSqlSafe(sql.to_owned());
+        match self.kind {
+            Kind::Sqlite => {
+                let rows = self.sqlite().await.fetch_all(sql).await.expect("the query runs");
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+            Kind::Postgres => {
+                let rows = self.postgres().await.fetch_all(sql).await.expect("the query runs");
+                rows.iter().map(|row| row.get(0)).collect()
+            }
+        }
+    }
+
+    /// A connection to the file.
+    pub async fn sqlite(&self) -> SqliteConnection {
+        SqliteConnection::connect(&self.url).await.expect("the file opens")
+    }
+
+    /// A connection to the server.
+    pub async fn postgres(&self) -> PgConnection {
+        PgConnection::connect(&self.url).await.expect("the server answers")
     }
 
     /// Removes it.

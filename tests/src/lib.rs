@@ -6,12 +6,18 @@
 
 pub mod credentials;
 pub mod database;
+pub mod operator;
+pub mod plane;
 pub mod program;
+pub mod proxy;
+pub mod receiver;
 pub mod request;
 pub mod server;
 pub mod world;
 
 pub use database::Database;
+pub use operator::Operator;
+pub use receiver::Receiver;
 pub use request::{Answer, Call};
 pub use server::Server;
 pub use world::World;

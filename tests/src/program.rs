@@ -11,6 +11,11 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the suite stands inside the repository").to_path_buf()
 }
 
+/// The folder of what is built and fetched, as `scripts/test` has it.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
+}
+
 /// The variable with the path of a program to test in place of the one of this checkout.
 pub const PROGRAM: &str = "MISSION_CONTROL_TEST_PROGRAM";
 
