@@ -12,21 +12,20 @@ use super::{
     identity::Source,
     signature::{Presets, merge},
 };
-use crate::manifest::model::{Auth, AuthMethod, Manifest, Operation, ServiceManifest, Surface, SurfaceItem};
+use crate::manifest::{
+    model::{Auth, AuthMethod, Manifest, Operation, ServiceManifest, Surface, SurfaceItem},
+    parallel,
+};
 
 /// The digest of each contract.
 pub(super) fn digests(contracts: &[Source<'_>], presets: &Presets<'_>, examples: &Examples) -> Vec<String> {
-    contracts
-        .iter()
-        .zip(examples)
-        .map(|(contract, examples)| {
-            let manifest = with_presets(contract.manifest().clone(), presets);
-            let bodies: Vec<Value> =
-                examples.iter().map(|example| example.body.as_ref().map_or(Value::Null, |body| json!(sha256(body)))).collect();
-            let form = json!({ "section": contract.section, "manifest": manifest, "bodies": bodies });
-            digest(&form)
-        })
-        .collect()
+    let pairs: Vec<_> = contracts.iter().zip(examples).collect();
+    parallel::map(&pairs, |(contract, examples)| {
+        let manifest = with_presets(contract.manifest().clone(), presets);
+        let bodies: Vec<Value> =
+            examples.iter().map(|example| example.body.as_ref().map_or(Value::Null, |body| json!(sha256(body)))).collect();
+        digest(&json!({ "section": contract.section, "manifest": manifest, "bodies": bodies }))
+    })
 }
 
 /// The digest of a whole catalog: the service and every contract, by id.

@@ -9,6 +9,7 @@ use super::{
     folder::{Folder, MAX_DEPTH, MAX_FILES, MAX_FIXTURE, is_yaml, limit_of},
     model::{Manifest, Preset, ServiceManifest},
     node::{Cursor, Node},
+    parallel,
     schema::{preset_schema, schema, service_schema},
     structure::Structure,
     yaml::{self, start_of},
@@ -73,6 +74,7 @@ pub fn load(folder: &Folder) -> (Documents, Vec<Finding>) {
         documents.incomplete = true;
         return (documents, vec![Finding::new(&FOLDER_TOO_LARGE, message)]);
     }
+    let mut contracts: Vec<(&str, &[u8])> = Vec::new();
     for (file, bytes) in &folder.files {
         let parts: Vec<&str> = file.split('/').collect();
         if parts.len() > MAX_DEPTH + 1 {
@@ -82,16 +84,19 @@ pub fn load(folder: &Folder) -> (Documents, Vec<Finding>) {
         }
         match parts.as_slice() {
             [FIXTURES, ..] => findings.extend(check_fixture(file, bytes)),
-            [SERVICE] => documents.service = read(file, bytes, &SERVICE_STRUCTURE, &mut documents.incomplete, &mut findings),
+            [SERVICE] => documents.service = read(file, bytes, &SERVICE_STRUCTURE).take(&mut documents.incomplete, &mut findings),
             [PRESETS, name] if name.ends_with(".yaml") => {
-                documents.presets.extend(read(file, bytes, &PRESET, &mut documents.incomplete, &mut findings));
+                let preset = read(file, bytes, &PRESET).take(&mut documents.incomplete, &mut findings);
+                documents.presets.extend(preset);
             }
-            [_, name] if name.ends_with(".yaml") => {
-                documents.contracts.extend(read(file, bytes, &CONTRACT, &mut documents.incomplete, &mut findings));
-            }
+            [_, name] if name.ends_with(".yaml") => contracts.push((file, bytes)),
             _ if is_yaml(file) => findings.push(misplaced(file)),
             _ => {}
         }
+    }
+    for contract in parallel::map(&contracts, |(file, bytes)| read::<Manifest>(file, bytes, &CONTRACT)) {
+        let contract = contract.take(&mut documents.incomplete, &mut findings);
+        documents.contracts.extend(contract);
     }
     (documents, findings)
 }
@@ -111,30 +116,34 @@ fn misplaced(file: &str) -> Finding {
     finding.help("a contract lies in the folder of its section, as `external/<id>.yaml`")
 }
 
-fn read<T: DeserializeOwned>(
-    file: &str,
-    bytes: &[u8],
-    structure: &Structure,
-    incomplete: &mut bool,
-    findings: &mut Vec<Finding>,
-) -> Option<Document<T>> {
-    let (root, problems) = yaml::parse(file, bytes);
-    findings.extend(problems);
-    let Some(root) = root else {
-        *incomplete = true;
-        return None;
-    };
+/// A file that was read, as far as it could be.
+struct Reading<T> {
+    document: Option<Document<T>>,
+    findings: Vec<Finding>,
+}
+
+impl<T> Reading<T> {
+    fn take(self, incomplete: &mut bool, findings: &mut Vec<Finding>) -> Option<Document<T>> {
+        *incomplete |= self.findings.iter().any(Finding::is_error);
+        findings.extend(self.findings);
+        self.document
+    }
+}
+
+fn read<T: DeserializeOwned>(file: &str, bytes: &[u8], structure: &Structure) -> Reading<T> {
+    let (root, mut findings) = yaml::parse(file, bytes);
+    let Some(root) = root else { return Reading { document: None, findings } };
     let (value, problems) = structure.check(Cursor::new(file, &root));
-    *incomplete |= problems.iter().any(Finding::is_error);
     findings.extend(problems);
     // What passes the schema decodes; should the two ever disagree, that is said, not hidden.
-    match T::deserialize(value?) {
-        Ok(value) => Some(Document { file: file.to_owned(), root, value }),
-        Err(error) => {
-            *incomplete = true;
+    let document = match value.map(T::deserialize) {
+        None => None,
+        Some(Ok(value)) => Some(Document { file: file.to_owned(), root, value }),
+        Some(Err(error)) => {
             let message = format!("the document cannot be understood: {error}");
             findings.push(Finding::new(&WRONG_TYPE, message).at(start_of(file)));
             None
         }
-    }
+    };
+    Reading { document, findings }
 }

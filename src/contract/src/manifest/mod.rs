@@ -8,6 +8,7 @@ pub mod folder;
 pub mod load;
 pub mod model;
 pub mod node;
+pub(crate) mod parallel;
 pub mod schema;
 pub mod structure;
 pub mod yaml;

@@ -43,9 +43,19 @@ fn describe(contract: &Contract, text: &mut String) {
         };
         let guards: Vec<&str> = route.auth.iter().map(AuthMethod::name).collect();
         let _ = writeln!(text, "  {} {} {} guarded by {guards:?}", route.method.as_str(), route.path, route.handler.name);
-        let _ = writeln!(text, "    own auth {}, alias of {:?}, deprecated {}", route.own_auth, route.alias_of, route.deprecated.is_some());
+        let _ = writeln!(
+            text,
+            "    own auth {}, alias of {:?}, deprecated {}",
+            route.own_auth,
+            route.alias_of,
+            route.deprecated.is_some()
+        );
         let key = route.delivery.key.as_ref().map(contract::template::KeyExpression::source);
-        let _ = writeln!(text, "    {:?} key {key:?} respond {} timeout {:?}", route.delivery.mode, route.delivery.respond, route.delivery.timeout);
+        let _ = writeln!(
+            text,
+            "    {:?} key {key:?} respond {} timeout {:?}",
+            route.delivery.mode, route.delivery.respond, route.delivery.timeout
+        );
         let _ = writeln!(text, "    {:?}", route.limits);
     }
     for example in &contract.examples {

@@ -50,11 +50,7 @@ pub(crate) static HANDLERS: LazyLock<Vec<Arc<HandlerInfo>>> = LazyLock::new(|| {
 
 /// Resolves a folder as every test does: on 2026-11-23, version 2.0.0.
 pub(crate) fn resolve_folder(folder: &Folder) -> Resolution {
-    let options = Options {
-        handlers: &HANDLERS,
-        today: jiff::civil::date(2026, 11, 23),
-        version: "2.0.0",
-        repository: Some(&REPOSITORY),
-    };
+    let options =
+        Options { handlers: &HANDLERS, today: jiff::civil::date(2026, 11, 23), version: "2.0.0", repository: Some(&REPOSITORY) };
     resolve(folder, &options)
 }

@@ -1,5 +1,7 @@
 //! Whatever the text, the loader answers; what it accepts, it accepts again.
 
+use std::sync::LazyLock;
+
 use contract::{
     finding::{render_github, render_human, render_json, render_sarif},
     manifest::Folder,
@@ -26,8 +28,10 @@ fn survives(folder: &Folder) {
     let _ = render_sarif(&resolution.findings, "2.0.0", "contracts");
 }
 
+static CLEAN: LazyLock<Folder> = LazyLock::new(|| read_fixture("clean"));
+
 fn with(file: &str, bytes: Vec<u8>) -> Folder {
-    let mut folder = read_fixture("clean");
+    let mut folder = CLEAN.clone();
     folder.files.insert(file.to_owned(), bytes);
     folder
 }
@@ -62,7 +66,7 @@ fn piece() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(192))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
 
     #[test]
     fn arbitrary_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
@@ -76,7 +80,7 @@ proptest! {
 
     #[test]
     fn mutated_manifests_are_answered(file in any::<Index>(), at in any::<Index>(), cut in 0_usize..30, put in prop::collection::vec(piece(), 0..4)) {
-        let mut folder = read_fixture("clean");
+        let mut folder = CLEAN.clone();
         let names: Vec<String> = folder.files.keys().filter(|name| name.ends_with(".yaml")).cloned().collect();
         let name = file.get(&names).clone();
         let text = String::from_utf8(folder.files[&name].clone()).expect("text");
@@ -90,7 +94,7 @@ proptest! {
 
     #[test]
     fn lines_taken_out_are_answered(file in any::<Index>(), line in any::<Index>()) {
-        let mut folder = read_fixture("clean");
+        let mut folder = CLEAN.clone();
         let names: Vec<String> = folder.files.keys().cloned().collect();
         let name = file.get(&names).clone();
         let text = String::from_utf8(folder.files[&name].clone()).expect("text");

@@ -31,7 +31,8 @@ fn json_is_complete() {
 #[test]
 fn sarif_refers_to_its_rules() {
     let folder = read_fixture("unknown-value");
-    let report: Value = serde_json::from_str(&render_sarif(&resolve_folder(&folder).findings, "2.0.0", "contracts/")).expect("JSON");
+    let report: Value =
+        serde_json::from_str(&render_sarif(&resolve_folder(&folder).findings, "2.0.0", "contracts/")).expect("JSON");
     let run = &report["runs"][0];
     let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
     assert_eq!(rules.len(), RULES.len());

@@ -99,8 +99,12 @@ pub static KEY_NOT_TEXT: Rule = Rule {
 };
 
 /// `empty-key`.
-pub static EMPTY_KEY: Rule =
-    Rule { code: "MC0113", name: "empty-key", severity: Severity::Error, explanation: "A key has to have a name: nothing can be said under an empty one." };
+pub static EMPTY_KEY: Rule = Rule {
+    code: "MC0113",
+    name: "empty-key",
+    severity: Severity::Error,
+    explanation: "A key has to have a name: nothing can be said under an empty one.",
+};
 
 /// `duplicate-key`.
 pub static DUPLICATE_KEY: Rule = Rule {
