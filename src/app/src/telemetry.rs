@@ -16,6 +16,8 @@ pub fn start() -> anyhow::Result<Telemetry> {
         Some(text) => EnvFilter::try_new(&text).with_context(|| format!("RUST_LOG is wrong: `{text}`"))?,
         None => EnvFilter::new("info"),
     };
+    // A log file beside a watched folder would make the watcher log what it logs, for ever.
+    let filter = filter.add_directive("notify=info".parse().context("the filter of the watcher")?);
     let json = match std::env::var("MISSION_CONTROL_LOG_FORMAT").as_deref() {
         Ok("json") => true,
         Ok("text" | "") | Err(_) => false,
@@ -32,7 +34,8 @@ pub fn start() -> anyhow::Result<Telemetry> {
 
 /// The exporter reads its own variables (`OTEL_EXPORTER_OTLP_*`), as the OpenTelemetry specification names them.
 fn provider() -> anyhow::Result<SdkTracerProvider> {
-    let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().build().context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
+    let exporter =
+        opentelemetry_otlp::SpanExporter::builder().with_http().build().context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
     let resource = Resource::builder().with_service_name("mission-control").build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }

@@ -1,7 +1,11 @@
 //! Reloading: a changed folder is parsed, resolved and mounted beside the running catalog, then swapped in one atomic store.
 //! A folder with errors changes nothing but the readiness document.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use contract::catalog::Catalog;
 use jiff::Timestamp;
@@ -13,6 +17,9 @@ use crate::{Engine, mount::Mounted, problem::Problem};
 
 /// Changes that follow one another this closely are one change.
 const DEBOUNCE: Duration = Duration::from_millis(150);
+
+/// When a folder that cannot be watched is looked for again.
+const WATCH_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where catalogs come from: a folder, read and resolved.
 pub trait CatalogSource: Send + Sync + 'static {
@@ -135,60 +142,72 @@ impl Engine {
     }
 }
 
-/// Watches the folder of the source until `stop` says so. Folders that are swapped by a symbolic link (as Kubernetes does)
-/// are followed: the folder's parent is watched too, and the watch is set anew after each reload.
+/// Watches the folder of the source until `stop` says so. A folder that is swapped (renamed, or a symbolic link that is
+/// turned, as Kubernetes does) is followed: the watch is set anew before each reload.
 pub async fn watch_folder(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
     let Some(folder) = engine.source.folder() else {
         let _ = stop.changed().await;
         return;
     };
     let (changes, mut changed) = mpsc::channel::<()>(1);
-    let (mut current, mut first) = (None, true);
+    let (mut current, mut due) = (None, false);
     while !*stop.borrow() {
         // The new watch begins before the old one ends and before the folder is read: no change falls between.
-        match watcher(&folder, changes.clone()) {
-            Ok(watcher) => drop(current.replace(watcher)),
-            Err(error) => {
-                tracing::warn!(folder = %folder.display(), %error, "the contracts cannot be watched; SIGHUP or POST /api/v1/contracts/reload reload them");
+        let lost = match watcher(&folder, changes.clone()) {
+            Ok(watcher) => {
+                drop(current.replace(watcher));
+                false
             }
-        }
-        if first {
-            first = false;
-        } else if let Err(problem) = engine.reload().await {
+            Err(error) => {
+                tracing::warn!(folder = %folder.display(), %error, "the contracts folder cannot be watched; trying again");
+                true
+            }
+        };
+        if std::mem::take(&mut due)
+            && let Err(problem) = engine.reload().await
+        {
             tracing::error!(%problem, "the contracts could not be reloaded");
         }
         tokio::select! {
             _ = stop.changed() => return,
             _ = changed.recv() => {}
+            // What happened meanwhile is read once the folder is there again.
+            () = folder_returns(&folder), if lost => {}
         }
+        due = true;
         let settled = async { while let Ok(Some(())) = tokio::time::timeout(DEBOUNCE, changed.recv()).await {} };
         // A folder that never comes to rest is read all the same.
         let _ = tokio::time::timeout(DEBOUNCE * 10, settled).await;
     }
 }
 
-fn watcher(folder: &std::path::Path, changes: mpsc::Sender<()>) -> notify::Result<notify::RecommendedWatcher> {
-    let parent =
-        folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(std::path::Path::new(".")).to_path_buf();
-    let (name, real) =
-        (folder.file_name().map(ToOwned::to_owned), folder.canonicalize().unwrap_or_else(|_| folder.to_path_buf()));
-    let inside = (folder.to_path_buf(), real.clone());
+async fn folder_returns(folder: &Path) {
+    loop {
+        tokio::time::sleep(WATCH_AGAIN).await;
+        if folder.is_dir() {
+            return;
+        }
+    }
+}
+
+fn watcher(folder: &Path, changes: mpsc::Sender<()>) -> notify::Result<notify::RecommendedWatcher> {
+    let real = folder.canonicalize()?;
+    let link = std::fs::symlink_metadata(folder)?.is_symlink().then(|| folder.to_path_buf());
+    let (inside, turned) = (real.clone(), link.clone());
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
-        let ours = event.paths.iter().any(|path| {
-            path.starts_with(&inside.0)
-                || path.starts_with(&inside.1)
-                || path.file_name().is_some_and(|file| Some(file) == name.as_deref())
-        });
-        if ours && !event.kind.is_access() {
+        let ours =
+            event.paths.iter().any(|path| path.starts_with(&inside) || turned.as_ref().is_some_and(|link| path.ends_with(link)));
+        if (ours || event.need_rescan()) && !event.kind.is_access() {
             // A full channel means that a change is already noted.
             let _ = changes.try_send(());
         }
     })?;
     watcher.watch(&real, RecursiveMode::Recursive)?;
-    // A parent that may not be watched only costs swaps of the folder itself.
-    if let Err(error) = watcher.watch(&parent, RecursiveMode::NonRecursive) {
-        tracing::debug!(%error, "the parent of the contracts folder is not watched");
+    if let Some(link) = link {
+        // A link that is turned changes only the folder that it stands in.
+        let parent = link.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        watcher.watch(parent, RecursiveMode::NonRecursive)?;
     }
     Ok(watcher)
 }

@@ -1,5 +1,7 @@
 //! A handler's `with`, rendered for one request.
 
+use std::sync::LazyLock;
+
 use contract::template::Scope;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -22,9 +24,15 @@ pub fn scope(request: &Request, now: jiff::Timestamp) -> Scope {
     )
 }
 
+/// What settings see that ask for nothing: reading a body and copying headers for them would be most of a small request's work.
+static NOTHING: LazyLock<Scope> = LazyLock::new(|| Scope::request(&Value::Null, [], [], [], ("", ""), ""));
+
 /// Renders the route's settings. 422 when the request lacks what a template names or gives a value of the wrong type.
 pub fn render<T: DeserializeOwned>(context: &Context<'_>, request: &Request) -> Result<T, Problem> {
-    let rendered = request.route.templates.render(&scope(request, context.now)).map_err(|error| {
+    let templates = &request.route.templates;
+    let rendered =
+        if templates.is_constant() { templates.render(&NOTHING) } else { templates.render(&scope(request, context.now)) };
+    let rendered = rendered.map_err(|error| {
         Problem::invalid(
             format!("The request does not have what contract `{}` takes from it", request.contract.id),
             vec![Violation { pointer: String::new(), detail: format!("with{}: {}", error.pointer, error.message) }],
