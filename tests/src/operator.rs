@@ -114,7 +114,8 @@ impl Operator {
         assert_eq!(delivery["state"], "done", "{delivery:#}");
     }
 
-    /// Waits until nothing is on its way. Pending comes first: what it leaves was running, done or dead by then.
+    /// Waits until nothing is on its way. Pending comes first: what it leaves was running, done or dead by then. The newest
+    /// deliveries are then looked at in one list, since a failed attempt goes back from running to pending.
     pub async fn all_settled(&self) {
         eventually("every delivery is settled", async || {
             for state in ["pending", "running"] {
@@ -123,7 +124,9 @@ impl Operator {
                     return None;
                 }
             }
-            Some(())
+            let newest = self.reads("/api/v1/deliveries?limit=200").await;
+            let settled = |delivery: &Value| matches!(delivery["state"].as_str(), Some("done" | "dead"));
+            newest["items"].as_array().is_some_and(|items| items.iter().all(settled)).then_some(())
         })
         .await;
     }
