@@ -10,6 +10,7 @@ pub mod model;
 pub mod node;
 pub(crate) mod parallel;
 pub mod schema;
+mod shape;
 pub mod structure;
 pub mod yaml;
 

@@ -323,7 +323,7 @@ pub struct JobItem {
 pub struct ToolItem {
     /// Name of the tool, at most 64 characters.
     pub tool: String,
-    /// The handler behind the tool.
+    /// The handler behind the tool; the one of the tool's own name when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handler: Option<String>,
     /// The family that the tool is listed under.
@@ -533,10 +533,10 @@ pub struct SignatureAuth {
     /// Header that carries the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
-    /// MAC algorithm.
+    /// MAC algorithm; the preset's, else `hmac-sha256` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub algorithm: Option<MacAlgorithm>,
-    /// Encoding of the signature.
+    /// Encoding of the signature; the preset's, else `hex` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<MacEncoding>,
     /// Text before the signature, as `sha256=`.
@@ -753,7 +753,9 @@ pub struct VariableDeclaration {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Delivery {
-    /// `durable` commits the delivery before it is answered and handles it afterwards; `sync` handles it in the request.
+    /// `durable` commits the delivery before it is answered and handles it afterwards; `sync` handles it in the request. When
+    /// absent, `durable` for contracts of type `webhook` and `callback` where the handler writes and the method is not GET;
+    /// `sync` everywhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mode: Option<DeliveryMode>,
     /// The idempotency key: `header.NAME`, `query.NAME`, `path.NAME`, `body.FIELD.FIELD`, or a template with `{{ }}`.
@@ -763,7 +765,7 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 200, max = 299))]
     pub respond: Option<u16>,
-    /// Longest time for one attempt, as `10s`.
+    /// Longest time for one attempt, as `10s`; `30s` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<String>,
     /// How failed attempts are repeated.

@@ -103,7 +103,7 @@ mod tests {
                 let named = way.ends_with("/properties") || way.ends_with("/$defs");
                 let Some(map) = item.as_object().filter(|_| named) else { return };
                 for (name, property) in map {
-                    if !property.get("description").is_some_and(|text| text.as_str().is_some_and(|text| text.len() > 3)) {
+                    if property["description"].as_str().is_none_or(|text| text.len() <= 3) {
                         bare.push(format!("{way}/{name}"));
                     }
                 }

@@ -330,6 +330,11 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_and_windows_lines_do_not_matter() {
+        assert_eq!(value("\u{feff}a: 1\r\nb: x\r\n"), json!({"a": 1, "b": "x"}));
+    }
+
+    #[test]
     fn places_are_exact() {
         let (node, _) = parse("a.yaml", "ä: 1\nb:\n  - c: \"x y\"\n    d: {e: [1, 2]}\n".as_bytes());
         let node = node.unwrap();
@@ -348,7 +353,7 @@ mod tests {
         let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..12 {
             let before = format!("*a{}", level - 1);
-            let list = vec![before.as_str(); 9].join(", ");
+            let list = [before.as_str(); 9].join(", ");
             text.push_str(&format!("a{level}: &a{level} [{list}]\n"));
         }
         assert_eq!(codes(&text), ["too-many-values"]);

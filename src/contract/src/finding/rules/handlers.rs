@@ -20,7 +20,7 @@ pub static WITH_UNFIT: Rule = Rule {
 
 /// `with-unexpected`.
 pub static WITH_UNEXPECTED: Rule =
-    Rule { code: "MC0603", name: "with-unexpected", severity: Severity::Error, explanation: "The handler takes no settings." };
+    Rule { code: "MC0603", name: "with-unexpected", severity: Severity::Error, explanation: "The handler takes no settings, so nothing would read what stands under `with`." };
 
 /// `template-invalid`.
 pub static TEMPLATE_INVALID: Rule = Rule {

@@ -15,7 +15,7 @@ pub static PARAMETER_TWICE: Rule = Rule {
     code: "MC0402",
     name: "parameter-twice",
     severity: Severity::Error,
-    explanation: "A name stands for one segment of a path.",
+    explanation: "A name stands for one segment of a path: with two of them nobody could say which is meant.",
 };
 
 /// `route-duplicate`.
@@ -167,7 +167,7 @@ pub static SURFACE_TWICE: Rule = Rule {
     code: "MC0421",
     name: "surface-twice",
     severity: Severity::Warning,
-    explanation: "The same item stands twice in a surface.",
+    explanation: "The same item stands twice in a surface, so it would be published twice.",
 };
 
 /// `call-body-ignored`.
