@@ -141,21 +141,41 @@ impl Templates {
         render_node(&self.0, "", scope)
     }
 
-    /// Whether nothing in the tree depends on a request.
-    pub fn is_constant(&self) -> bool {
-        fn constant(node: &Node) -> bool {
+    /// The settings as they are for every request, when nothing in the tree depends on one.
+    pub fn constant(&self) -> Option<&Value> {
+        match &self.0 {
+            Node::Plain(value) => Some(value),
+            Node::Text(_) | Node::List(_) | Node::Map(_) => None,
+        }
+    }
+
+    /// Whether a template of the tree names this root.
+    pub fn names(&self, root: &str) -> bool {
+        fn names(node: &Node, root: &str) -> bool {
             match node {
-                Node::Plain(_) => true,
-                Node::Text(_) => false,
-                Node::List(items) => items.iter().all(constant),
-                Node::Map(items) => items.iter().all(|(_, node)| constant(node)),
+                Node::Plain(_) => false,
+                Node::Text(text) => match &**text {
+                    Text::Expression(expression) => expression.undeclared_variables(false).contains(root),
+                    Text::Mixed(environment) => environment
+                        .get_template(ONLY)
+                        .is_ok_and(|template| template.undeclared_variables(false).contains(root)),
+                },
+                Node::List(items) => items.iter().any(|node| names(node, root)),
+                Node::Map(items) => items.iter().any(|(_, node)| names(node, root)),
             }
         }
-        constant(&self.0)
+        names(&self.0, root)
+    }
+
+    /// Whether nothing in the tree depends on a request.
+    pub fn is_constant(&self) -> bool {
+        self.constant().is_some()
     }
 }
 
+/// A tree in which nothing has to be filled in is one plain value.
 fn compile_node(value: &Value, pointer: &str, roots: &[&str], errors: &mut Vec<TemplateError>) -> Node {
+    let is_plain = |node: &Node| matches!(node, Node::Plain(_));
     match value {
         Value::String(text) => match compile_text(text, roots) {
             Ok(Some(text)) => Node::Text(Arc::new(text)),
@@ -165,20 +185,18 @@ fn compile_node(value: &Value, pointer: &str, roots: &[&str], errors: &mut Vec<T
                 Node::Plain(Value::Null)
             }
         },
-        Value::Array(items) => Node::List(
-            items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| compile_node(item, &format!("{pointer}/{index}"), roots, errors))
-                .collect(),
-        ),
-        Value::Object(map) => Node::Map(
-            map.iter()
-                .map(|(key, item)| {
-                    (key.clone(), compile_node(item, &format!("{pointer}/{}", escape_pointer(key)), roots, errors))
-                })
-                .collect(),
-        ),
+        Value::Array(items) => {
+            let compile = |(index, item)| compile_node(item, &format!("{pointer}/{index}"), roots, errors);
+            let nodes: Vec<Node> = items.iter().enumerate().map(compile).collect();
+            if nodes.iter().all(is_plain) { Node::Plain(value.clone()) } else { Node::List(nodes) }
+        }
+        Value::Object(map) => {
+            let mut compile = |(key, item): (&String, &Value)| {
+                (key.clone(), compile_node(item, &format!("{pointer}/{}", escape_pointer(key)), roots, errors))
+            };
+            let nodes: Vec<(String, Node)> = map.iter().map(&mut compile).collect();
+            if nodes.iter().all(|(_, node)| is_plain(node)) { Node::Plain(value.clone()) } else { Node::Map(nodes) }
+        }
         other => Node::Plain(other.clone()),
     }
 }

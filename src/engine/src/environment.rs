@@ -48,6 +48,7 @@ pub struct Environment {
 struct Values {
     current: BTreeMap<String, SecretString>,
     previous: BTreeMap<String, SecretString>,
+    unreadable: Vec<String>,
 }
 
 /// The accepted values of a secret: the current one and, while it is being rotated, the previous one.
@@ -87,6 +88,7 @@ impl Environment {
                 values.previous.insert(variable.name.clone(), value.into());
             }
         }
+        values.unreadable.clone_from(&problems);
         self.values.store(Arc::new(values));
         problems
     }
@@ -106,6 +108,11 @@ impl Environment {
             Ok(text) => Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()).filter(|text| !text.is_empty())),
             Err(error) => Err(format!("{name}_FILE names {path}, which cannot be read: {error}")),
         }
+    }
+
+    /// What could not be read the last time, without any value.
+    pub fn problems(&self) -> Vec<String> {
+        self.values.load().unreadable.clone()
     }
 
     /// Whether a variable has a value (its default counts).

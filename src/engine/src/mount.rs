@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use contract::catalog::{Call, Catalog, Contract, DeliveryMode, Method, Route, SurfaceItem};
+use contract::{
+    catalog::{Call, Catalog, Contract, DeliveryMode, Method, Route, SurfaceItem},
+    template::KeyExpression,
+};
 use http::HeaderValue;
 
 use crate::{
@@ -41,6 +44,13 @@ pub struct Endpoint {
     pub allow: HeaderValue,
 }
 
+impl Endpoint {
+    /// The contract to name where no route of the path was chosen.
+    pub fn contract(&self) -> &str {
+        self.routes.first().map_or("none", |mounted| &mounted.contract.id)
+    }
+}
+
 /// One mounted route.
 pub struct MountedRoute {
     /// The route.
@@ -57,6 +67,8 @@ pub struct MountedRoute {
     pub limits: Arc<Limits>,
     /// Whether deliveries are committed before they are answered.
     pub durable: bool,
+    /// Whether the settings or the idempotency key are taken from the body, which therefore has to be JSON.
+    pub reads_body: bool,
     /// Whether storing the delivery is all there is to do.
     pub only_stores: bool,
 }
@@ -167,6 +179,7 @@ fn mount_route(
         guard,
         durable: route.delivery.mode == DeliveryMode::Durable || only_stores,
         only_stores,
+        reads_body: route.templates.names("body") || route.delivery.key.as_ref().is_some_and(KeyExpression::reads_body),
         route: route.clone(),
         contract: contract.clone(),
         target,

@@ -75,7 +75,7 @@ metrics! {
     previous_secrets: IntCounterVec = "auth_previous_secret_total" ["contract", "method"] "Requests let in by the previous value of a secret that is being rotated.";
     deprecated: IntCounterVec = "deprecated_uses_total" ["contract", "surface"] "Uses of legacy carriers and deprecated aliases.";
     limited: IntCounterVec = "limited_requests_total" ["contract", "limit"] "Requests turned away by a limit: body, rate, concurrency or timeout.";
-    accepted: IntCounterVec = "deliveries_accepted_total" ["contract", "outcome"] "Durable deliveries acknowledged: stored, or repeated when the idempotency key was known.";
+    accepted: IntCounterVec = "deliveries_accepted_total" ["contract", "outcome"] "Durable deliveries acknowledged: stored, or repeated when the idempotency key was known; unkeyed counts those without the key that the contract names.";
     attempts: IntCounterVec = "delivery_attempts_total" ["contract", "flow", "outcome"] "Attempts to handle (inbound) or send (outbound) a delivery: done, retry or dead.";
     depth: IntGaugeVec = "deliveries" ["contract", "flow", "state"] "Stored deliveries that are not done, by state: pending, running, dead.";
     groups: HistogramVec = "inbox_group_duration_seconds" [] "Time to commit one group of acknowledged deliveries, in seconds.";

@@ -1,7 +1,11 @@
 //! From a request to an answer: routing, guard, limits, body, validation, then the inbox or the handler. One flat sequence;
 //! each step may end it with a problem.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     body::Body,
@@ -28,9 +32,17 @@ use crate::{
     uri,
 };
 
+/// Longest path and query; what is longer is no URI of ours and is not looked at.
+const LONGEST_URI: usize = 16 * 1024;
+
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static X_CONTRACT_DIGEST: HeaderName = HeaderName::from_static("x-contract-digest");
 static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Bytes of a body over its limit that are taken in so that the caller hears the answer.
+const MOST_DRAINED: usize = 16 * 1024 * 1024;
+/// Longest time for that.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
 
 /// What is known of a request while it is answered.
 struct Exchange<'a> {
@@ -62,6 +74,10 @@ impl Engine {
         let exchange = Exchange { engine: self, mounted: &mounted, peer, request_id: &request_id };
         let is_head = parts.method == Method::HEAD;
         let outcome = async {
+            if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > LONGEST_URI) {
+                let detail = format!("Path and query are longer than the {LONGEST_URI} bytes that this service takes");
+                return Err(Problem::new(ProblemKind::UriTooLong, detail));
+            }
             match (endpoint, target) {
                 (_, Some(target)) => exchange.serve(target, found.as_ref().map(|(_, params)| params), &parts, body).await,
                 (Some(endpoint), None) => not_allowed(endpoint, &parts.method),
@@ -74,7 +90,7 @@ impl Engine {
             Ok(response) => response,
             Err(problem) => {
                 span.in_scope(|| self.log_problem(&mounted, &problem));
-                problem.respond(parts.uri.path(), target.map(|target| target.contract.id.as_str()), &request_id)
+                problem.respond(parts.uri.path(), endpoint.map(|_| contract), &request_id)
             }
         };
         finish(&mut response, &mounted, &request_id);
@@ -94,13 +110,12 @@ impl Engine {
     }
 
     fn log_problem(&self, mounted: &Mounted, problem: &Problem) {
-        let cause = problem.cause.as_deref().map(|cause| mounted.scrubber.text(cause));
-        let cause = cause.as_deref();
-        let status = problem.kind.status();
-        if problem.kind.status() >= 500 {
-            tracing::error!(status, detail = problem.detail, cause, "request failed");
+        let (status, text) = (problem.kind.status(), problem.to_string());
+        let problem = &*mounted.scrubber.text(&text);
+        if status >= 500 {
+            tracing::error!(status, problem, "request failed");
         } else {
-            tracing::info!(status, detail = problem.detail, cause, "request refused");
+            tracing::info!(status, problem, "request refused");
         }
     }
 }
@@ -122,7 +137,7 @@ fn route_of<'m>(endpoint: &'m Endpoint, method: &Method) -> Option<&'m Arc<Mount
 fn labels<'m>(endpoint: Option<&'m Arc<Endpoint>>, target: Option<&'m Arc<MountedRoute>>) -> (&'m str, &'m str) {
     match (target, endpoint) {
         (Some(target), _) => (&target.contract.id, &target.route.path),
-        (None, Some(endpoint)) => ("none", &endpoint.path),
+        (None, Some(endpoint)) => (endpoint.contract(), &endpoint.path),
         (None, None) => ("none", "none"),
     }
 }
@@ -277,6 +292,7 @@ impl Exchange<'_> {
                 let Ok(data) = frame.into_data() else { continue };
                 length += data.len() as u64;
                 if length > most {
+                    drain(&mut body).await;
                     self.engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), "body"]).inc();
                     return Err(too_large(most));
                 }
@@ -302,6 +318,9 @@ impl Exchange<'_> {
         let state = if target.only_stores { DeliveryState::Done } else { DeliveryState::Pending };
         let delivery = inbox::delivery_of(self.mounted, target, request, state)?;
         let id = delivery.id;
+        if delivery.key.is_none() && target.route.delivery.key.is_some() {
+            self.engine.metrics().accepted.with_label_values(&[target.contract.id.as_str(), "unkeyed"]).inc();
+        }
         let accepted = self.engine.committer().commit(delivery).await?;
         let (id, outcome) = match accepted {
             Accepted::Stored => (id, "stored"),
@@ -346,6 +365,21 @@ fn refuse_announced(headers: &HeaderMap, most: u64) -> Result<(), Problem> {
     if announced.is_some_and(|length| length > most) { Err(too_large(most)) } else { Ok(()) }
 }
 
+/// Takes in what a caller is still sending, within bounds: a connection that is closed with unread input would lose the answer.
+async fn drain<B>(body: &mut B)
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    let mut left = MOST_DRAINED;
+    let rest = async {
+        while let Some(Ok(frame)) = body.frame().await {
+            let Some(rest) = left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) else { return };
+            left = rest;
+        }
+    };
+    let _ = tokio::time::timeout(DRAIN_TIME, rest).await;
+}
+
 fn too_large(most: u64) -> Problem {
     Problem::new(ProblemKind::PayloadTooLarge, format!("The body is larger than the {most} bytes that this route takes"))
         .header(header::CONNECTION, HeaderValue::from_static("close"))
@@ -354,15 +388,19 @@ fn too_large(most: u64) -> Problem {
 /// Holds a JSON body to the handler's schema.
 fn validate(target: &MountedRoute, headers: &HeaderMap, body: &Bytes) -> Result<(), Problem> {
     if !target.handler.takes_json() {
-        return Ok(());
+        // Acknowledged, a delivery that nothing can be taken from could only die.
+        return if target.reads_body { json(body).map(drop) } else { Ok(()) };
     }
     let media_type = headers.get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap_or(""));
     if media_type.is_some_and(|media_type| !is_json(media_type)) {
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, "This route takes application/json"));
     }
-    let value = serde_json::from_slice(body)
-        .map_err(|error| Problem::new(ProblemKind::MalformedRequest, format!("The body is not JSON: {error}")))?;
-    target.handler.validate(&value)
+    target.handler.validate(&json(body)?)
+}
+
+fn json(body: &Bytes) -> Result<serde_json::Value, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(ProblemKind::MalformedRequest, format!("The body is not JSON: {error}")))
 }
 
 /// `application/json` or a `+json` suffix (RFC 6839), parameters ignored.

@@ -175,6 +175,10 @@ impl Problem {
 impl std::fmt::Display for Problem {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}: {}", self.kind.title(), self.detail)?;
+        for error in &self.errors {
+            let place = if error.pointer.is_empty() { "" } else { ": " };
+            write!(formatter, "; {}{place}{}", error.pointer, error.detail)?;
+        }
         self.cause.iter().try_for_each(|cause| write!(formatter, " ({cause})"))
     }
 }
@@ -190,11 +194,12 @@ impl From<StorageError> for Problem {
             )
             .header(header::RETRY_AFTER, HeaderValue::from_static("5"))
             .because(cause),
-            StorageError::Conflict(cause) => {
-                Self::new(ProblemKind::Unavailable, "The same thing was changed at the same time; nothing was changed here, send the request again")
-                    .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
-                    .because(cause)
-            }
+            StorageError::Conflict(cause) => Self::new(
+                ProblemKind::Unavailable,
+                "The same thing was changed at the same time; nothing was changed here, send the request again",
+            )
+            .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+            .because(cause),
             StorageError::Internal(cause) => Self::internal(cause),
         }
     }

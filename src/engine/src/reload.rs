@@ -129,7 +129,10 @@ impl Engine {
                 tracing::error!(errors = last.errors, "the contracts have errors; the earlier catalog goes on\n{}", last.report);
                 "refused"
             }
-            ReloadOutcome::Unchanged => "unchanged",
+            ReloadOutcome::Unchanged => {
+                tracing::info!(digest = last.digest, "the contracts were read again and mean what they meant");
+                "unchanged"
+            }
             ReloadOutcome::Swapped | ReloadOutcome::Started => {
                 tracing::info!(digest = last.digest, "the contracts were reloaded");
                 "swapped"

@@ -1,7 +1,5 @@
 //! A handler's `with`, rendered for one request.
 
-use std::sync::LazyLock;
-
 use contract::template::Scope;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -24,24 +22,24 @@ pub fn scope(request: &Request, now: jiff::Timestamp) -> Scope {
     )
 }
 
-/// What settings see that ask for nothing: reading a body and copying headers for them would be most of a small request's work.
-static NOTHING: LazyLock<Scope> = LazyLock::new(|| Scope::request(&Value::Null, [], [], [], ("", ""), ""));
-
 /// Renders the route's settings. 422 when the request lacks what a template names or gives a value of the wrong type.
 pub fn render<T: DeserializeOwned>(context: &Context<'_>, request: &Request) -> Result<T, Problem> {
+    let misfit = |error: serde_json::Error| {
+        Problem::new(
+            ProblemKind::Invalid,
+            format!("What contract `{}` takes from the request does not fit: {error}", request.contract.id),
+        )
+    };
     let templates = &request.route.templates;
-    let rendered =
-        if templates.is_constant() { templates.render(&NOTHING) } else { templates.render(&scope(request, context.now)) };
-    let rendered = rendered.map_err(|error| {
+    // To read the body and copy the headers for settings that name neither would be most of a small request's work.
+    if let Some(constant) = templates.constant() {
+        return T::deserialize(constant).map_err(misfit);
+    }
+    let rendered = templates.render(&scope(request, context.now)).map_err(|error| {
         Problem::invalid(
             format!("The request does not have what contract `{}` takes from it", request.contract.id),
             vec![Violation { pointer: String::new(), detail: format!("with{}: {}", error.pointer, error.message) }],
         )
     })?;
-    serde_json::from_value(rendered).map_err(|error| {
-        Problem::new(
-            ProblemKind::Invalid,
-            format!("What contract `{}` takes from the request does not fit: {error}", request.contract.id),
-        )
-    })
+    serde_json::from_value(rendered).map_err(misfit)
 }

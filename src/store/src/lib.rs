@@ -124,7 +124,8 @@ impl Storage for Store {
 
     async fn ping(&self) -> StorageResult<String> {
         let (found, known) = (migrate::found(&self.db).await?, migrate::known());
-        let name = &self.db.name;
+        // This text is published by `/readyz`: no host, no user, no path.
+        let name = if self.db.is_postgres() { "PostgreSQL" } else { "SQLite" };
         if found != known {
             let text = format!("{name} has schema {found} and this program needs {known}; run `mission-control migrate`");
             return Err(StorageError::Unavailable(text));

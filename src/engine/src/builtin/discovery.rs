@@ -156,15 +156,18 @@ async fn readiness(engine: &Engine) -> Readiness {
     let catalog = match (last.outcome, &last.first_error) {
         (ReloadOutcome::Refused, first) => {
             let first = first.as_deref().unwrap_or("the folder could not be read");
-            let detail = format!(
-                "the last reload was refused with {} errors, the earlier catalog goes on; the first: {first}",
-                last.errors
-            );
+            let detail =
+                format!("the last reload was refused, the earlier catalog goes on; errors: {}, the first: {first}", last.errors);
             check(ReadyStatus::Degraded, &detail)
         }
         _ => check(ReadyStatus::Ready, &format!("{} contracts", engine.mounted().catalog.contracts.len())),
     };
     checks.insert("catalog".to_owned(), catalog);
+    let unreadable = engine.environment().problems().len();
+    if unreadable > 0 {
+        let detail = format!("variables that cannot be read: {unreadable}; the log names them");
+        checks.insert("environment".to_owned(), check(ReadyStatus::Degraded, &detail));
+    }
     if engine.is_draining() {
         checks.insert("shutdown".to_owned(), check(ReadyStatus::Unready, "the service is shutting down"));
     }

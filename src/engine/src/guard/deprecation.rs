@@ -43,7 +43,10 @@ impl Notice {
         if carrier.deprecated.is_none() && carrier.status != CarrierStatus::Legacy {
             return None;
         }
-        Some(Self::new(&route.contract, carrier_surface(carrier), carrier.deprecated.as_ref()))
+        let mut notice = Self::new(&route.contract, carrier_surface(carrier), carrier.deprecated.as_ref());
+        // The successor of a carrier is the same resource, asked for with a better one.
+        notice.successor = notice.successor.or_else(|| Some(route.path.clone()));
+        Some(notice)
     }
 
     fn new(contract: &str, surface: String, deprecated: Option<&Deprecation>) -> Self {

@@ -168,7 +168,7 @@ impl Refusals {
             // Writing to a String cannot fail.
             let _ = match &lack.why {
                 Some(why) => write!(detail, "{separator} the value of {name} cannot be used: {why}"),
-                None => write!(detail, "{separator} {name} is not set (neither is {name}_FILE)"),
+                None => write!(detail, "{separator} {name} has no value (nor does {name}_FILE name a readable file with one)"),
             };
         }
         detail.push_str(". Until the operator sets it, this route lets nobody in");
