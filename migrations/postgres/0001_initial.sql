@@ -27,7 +27,9 @@ CREATE TABLE deliveries (
     reply_status    BIGINT,
     reply_type      TEXT,
     reply_body      BYTEA
-);
+)
+-- A queue leaves dead rows behind at its front: clean up after a share of it that suits a queue, not an archive.
+WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.05);
 -- One effect for one key.
 CREATE UNIQUE INDEX deliveries_key ON deliveries (flow, contract, target, idempotency_key) WHERE idempotency_key IS NOT NULL;
 -- What a worker looks for.

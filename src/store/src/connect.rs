@@ -175,7 +175,9 @@ async fn open_sqlite(url: &str, options: &ConnectOptions) -> Result<(Pools, Stri
         .foreign_keys(true)
         .busy_timeout(options.busy_timeout)
         // Keeps a burst's write-ahead log from holding its room for ever.
-        .pragma("journal_size_limit", "67108864");
+        .pragma("journal_size_limit", "67108864")
+        // A page that many commits change is copied to the main file once, not after every thousand pages.
+        .pragma("wal_autocheckpoint", "8000");
     let pool = |most: u32, wait: Duration| {
         let pool = SqlitePoolOptions::new().max_connections(most).acquire_timeout(wait);
         pool.idle_timeout(None).max_lifetime(None).test_before_acquire(false)
