@@ -20,7 +20,6 @@ use engine::{
     mount::Mounted,
     registry::Registry,
 };
-use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     load::{self, Load},
@@ -74,8 +73,7 @@ fn load_once(folder: &Path, registry: &Registry) -> anyhow::Result<Steps> {
     let started = Instant::now();
     let files = Folder::read(folder)?;
     let read = started.elapsed();
-    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-    let options = Options { handlers: &registry.infos(), today, version: env!("CARGO_PKG_VERSION"), repository: None };
+    let options = Options { handlers: &registry.infos(), today: None, version: env!("CARGO_PKG_VERSION"), repository: None };
     let resolution = catalog::resolve(&files, &options);
     let findings = || render_human(&resolution.findings, &files, false);
     let catalog = Arc::new(resolution.catalog.with_context(|| format!("the generated contracts have errors:\n{}", findings()))?);

@@ -127,8 +127,7 @@ impl World {
     pub fn catalog(&self, contracts: &Path) -> Catalog {
         let registry = Registry::new(plugins::all(store::repositories)).expect("the handlers are registered");
         let folder = Folder::read(contracts).expect("the folder is read");
-        let today = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC).date();
-        let options = Options { handlers: &registry.infos(), today, version: env!("CARGO_PKG_VERSION"), repository: None };
+        let options = Options { handlers: &registry.infos(), today: None, version: env!("CARGO_PKG_VERSION"), repository: None };
         let resolution = catalog::resolve(&folder, &options);
         resolution.catalog.unwrap_or_else(|| panic!("{}", contract::finding::render_human(&resolution.findings, &folder, false)))
     }

@@ -44,7 +44,7 @@ impl Serve {
         let origin = FolderOrigin::find(self.contracts.as_deref())?;
         let registry = wiring::registry()?;
         let folder = origin.read()?;
-        let resolution = wiring::resolve(&folder, &registry, None);
+        let resolution = wiring::resolve_to_serve(&folder, &registry.infos());
         if !resolution.findings.is_empty() {
             eprint!("{}", render_human(&resolution.findings, &folder, false));
         }
@@ -61,7 +61,7 @@ impl Serve {
         if let Some(variable) = missing.first() {
             anyhow::bail!("{} is required and unset: {}", variable.name, variable.description);
         }
-        let store = wiring::open_store().await?;
+        let store = wiring::wait_for_store().await?;
         let config = config(&environment, wiring::database_url()?.starts_with("postgres"))?;
         let storage: Arc<dyn Storage> = Arc::new(store);
         let source = Source { origin: origin.clone(), handlers: registry.infos() };

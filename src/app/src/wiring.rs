@@ -20,7 +20,7 @@ use engine::{
 };
 use jiff::{Timestamp, tz::TimeZone};
 use rust_embed::RustEmbed;
-use store::{ConnectOptions, Store};
+use store::{ConnectOptions, Store, StoreError};
 
 use crate::dotenv::Variables;
 
@@ -28,6 +28,8 @@ use crate::dotenv::Variables;
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Commit that the program was built from.
 pub const COMMIT: Option<&str> = option_env!("MISSION_CONTROL_COMMIT");
+/// How long a starting service waits for its database.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
 /// Where deliveries and tasks live when nothing else is said.
 pub const DEFAULT_DATABASE: &str = "sqlite://data/mission-control.db";
 
@@ -89,8 +91,13 @@ pub fn registry() -> anyhow::Result<Registry> {
 
 /// Resolves a folder of manifests against the registered handlers.
 pub fn resolve(folder: &Folder, registry: &Registry, repository: Option<&[String]>) -> Resolution {
-    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
+    let today = Some(Timestamp::now().to_zoned_datetime(TimeZone::UTC).date());
     catalog::resolve(folder, &Options { handlers: &registry.infos(), today, version: VERSION, repository })
+}
+
+/// Resolves a folder of manifests to be served: without a repository beside it, and whatever the day.
+pub fn resolve_to_serve(folder: &Folder, handlers: &[Arc<contract::handler::HandlerInfo>]) -> Resolution {
+    catalog::resolve(folder, &Options { handlers, today: None, version: VERSION, repository: None })
 }
 
 /// The process environment with the declared variables of a catalog read in.
@@ -114,6 +121,26 @@ pub async fn open_store() -> anyhow::Result<Store> {
     let store = Store::connect(&database_url()?, &ConnectOptions::default()).await?;
     store.migrate().await?;
     Ok(store)
+}
+
+/// Opens the database as [`open_store`] does, and waits for one that does not answer yet: beside it, it may still be starting.
+pub async fn wait_for_store() -> anyhow::Result<Store> {
+    let deadline = tokio::time::Instant::now() + DATABASE_PATIENCE;
+    let mut told = false;
+    loop {
+        let error = match open_store().await {
+            Ok(store) => return Ok(store),
+            Err(error) => error,
+        };
+        let may_pass = error.downcast_ref::<StoreError>().is_some_and(StoreError::may_pass);
+        if !may_pass || tokio::time::Instant::now() >= deadline {
+            return Err(error);
+        }
+        if !std::mem::replace(&mut told, true) {
+            tracing::warn!("{error:#}; trying again for {DATABASE_PATIENCE:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
 }
 
 /// A duration of the environment, as `30d` or `1h30m`.
@@ -141,9 +168,7 @@ impl CatalogSource for Source {
                 return LoadedCatalog { catalog: None, errors: 1, first_error: Some(text.clone()), report: text };
             }
         };
-        let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-        let options = Options { handlers: &self.handlers, today, version: VERSION, repository: None };
-        loaded(catalog::resolve(&folder, &options), &folder)
+        loaded(resolve_to_serve(&folder, &self.handlers), &folder)
     }
 
     fn folder(&self) -> Option<PathBuf> {

@@ -62,6 +62,13 @@ pub enum StoreError {
     Storage(#[from] StorageError),
 }
 
+impl StoreError {
+    /// Whether the same call may succeed later, as while a database server is starting.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Open { cause: StorageError::Unavailable(_), .. } | Self::Storage(StorageError::Unavailable(_)))
+    }
+}
+
 /// A mistake in the program or in stored data.
 pub(crate) fn internal(message: impl Into<String>) -> StorageError {
     StorageError::Internal(message.into())

@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-pub(super) fn check(contracts: &[Source<'_>], mounts: &Mounts<'_>, today: Date) -> Vec<Finding> {
+pub(super) fn check(contracts: &[Source<'_>], mounts: &Mounts<'_>, today: Option<Date>) -> Vec<Finding> {
     let mut findings = Vec::new();
     for contract in contracts {
         for (deprecation, at) in deprecations(contract) {
@@ -77,7 +77,7 @@ fn of_auth<'a>(auth: &'a Auth, at: Cursor<'a>, all: &mut Vec<(&'a Deprecation, C
     }
 }
 
-fn check_one(deprecation: &Deprecation, at: Cursor<'_>, today: Date, findings: &mut Vec<Finding>) {
+fn check_one(deprecation: &Deprecation, at: Cursor<'_>, today: Option<Date>, findings: &mut Vec<Finding>) {
     let since = day(&deprecation.since);
     if since.is_none() && !is_version(&deprecation.since) {
         let message = format!("`{}` is neither a version nor a date", deprecation.since);
@@ -94,7 +94,7 @@ fn check_one(deprecation: &Deprecation, at: Cursor<'_>, today: Date, findings: &
     if since.is_some_and(|since| sunset < since) {
         let message = format!("it goes on {sunset}, before it is deprecated on {}", deprecation.since);
         findings.push(Finding::new(&SUNSET_BEFORE_SINCE, message).at(place));
-    } else if sunset < today {
+    } else if today.is_some_and(|today| sunset < today) {
         let message = format!("the last day of service was {sunset}");
         findings.push(Finding::new(&SUNSET_PAST, message).at(place).help("take it out, or set a later day"));
     }

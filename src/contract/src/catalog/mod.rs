@@ -38,8 +38,9 @@ pub use model::*;
 pub struct Options<'a> {
     /// The handlers that this build knows.
     pub handlers: &'a [Arc<HandlerInfo>],
-    /// Today, in UTC: sunsets before it are findings.
-    pub today: Date,
+    /// Today, in UTC: sunsets before it are findings. `None` when the folder is to be served: a day that passes while a program
+    /// is in use must not keep it from starting.
+    pub today: Option<Date>,
     /// Version of the product.
     pub version: &'a str,
     /// Paths of the repository's files, for `file`, `script`, `migrations` and `version_from`; `None` when there is no

@@ -51,6 +51,6 @@ pub(crate) static HANDLERS: LazyLock<Vec<Arc<HandlerInfo>>> = LazyLock::new(|| {
 /// Resolves a folder as every test does: on 2026-11-23, version 2.0.0.
 pub(crate) fn resolve_folder(folder: &Folder) -> Resolution {
     let options =
-        Options { handlers: &HANDLERS, today: jiff::civil::date(2026, 11, 23), version: "2.0.0", repository: Some(&REPOSITORY) };
+        Options { handlers: &HANDLERS, today: Some(jiff::civil::date(2026, 11, 23)), version: "2.0.0", repository: Some(&REPOSITORY) };
     resolve(folder, &options)
 }
