@@ -34,14 +34,17 @@ fn generate<T: JsonSchema>(name: &str, title: &str) -> Value {
     Value::Object(ordered)
 }
 
-/// Takes out what the format does not mean: an absent field is left out, never `null`, and an integer's Rust width is no
-/// business of an editor.
+/// Takes out what the format does not mean: an absent field is left out, never `null`, an integer's Rust width is no
+/// business of an editor, and where a comment's line ends says nothing.
 fn refine(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(refine),
         Value::Object(map) => {
             map.values_mut().for_each(refine);
             drop_null(map);
+            if let Some(Value::String(text)) = map.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
             if map.get("type").is_some_and(|kind| kind == "integer") {
                 map.remove("format");
             }
