@@ -115,9 +115,9 @@ impl Mounted {
         Ok(Self { catalog, documents, digest, scrubber, table, by_target })
     }
 
-    /// The endpoint at a path, with its raw parameters.
+    /// The endpoint at a path, with its raw parameters. A parameter is never empty: `/a//b` is not `/a/{x}/b`.
     pub fn at<'m, 'p>(&'m self, path: &'p str) -> Option<(&'m Arc<Endpoint>, matchit::Params<'m, 'p>)> {
-        let found = self.table.at(path).ok()?;
+        let found = self.table.at(path).ok().filter(|found| found.params.iter().all(|(_, value)| !value.is_empty()))?;
         Some((found.value, found.params))
     }
 
