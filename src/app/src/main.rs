@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod database;
 mod dotenv;
+mod fields;
 mod loaded;
 mod output;
 mod repository;

@@ -7,6 +7,8 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
+use crate::fields::PlainFields;
+
 /// What has to be flushed at the end.
 pub struct Telemetry(Option<SdkTracerProvider>);
 
@@ -23,8 +25,13 @@ pub fn start() -> anyhow::Result<Telemetry> {
         Ok("text" | "") | Err(_) => false,
         Ok(other) => anyhow::bail!("MISSION_CONTROL_LOG_FORMAT is `{other}`; it is text or json"),
     };
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
-    let lines = if json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
+    let is_terminal = std::io::stderr().is_terminal();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(is_terminal);
+    let lines = match (json, is_terminal) {
+        (true, _) => lines.json().flatten_event(true).boxed(),
+        (false, true) => lines.boxed(),
+        (false, false) => lines.fmt_fields(PlainFields).boxed(),
+    };
     let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
     let provider = endpoint.map(|_| provider()).transpose()?;
     let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("mission-control")));

@@ -105,7 +105,7 @@ impl Principal {
     pub fn actor(&self) -> String {
         match self {
             Self::Anonymous => "anonymous".to_owned(),
-            Self::Contract(id) => format!("contract:{id}"),
+            Self::Contract(id) => ["contract:", id].concat(),
             Self::Operator { name, .. } => format!("operator:{name}"),
             Self::Token { name, .. } => format!("token:{name}"),
             Self::Recorded(actor) => actor.clone(),
