@@ -80,7 +80,7 @@ fn load_once(folder: &Path, registry: &Registry) -> anyhow::Result<Steps> {
     let resolved = started.elapsed();
     let environment = Environment::new(ProcessEnvironment);
     environment.load(catalog.variables.values());
-    let instance = Instance { id: "bench".to_owned(), started_at: Timestamp::now(), commit: None };
+    let instance = Instance { id: "bench".to_owned(), started_at: jiff::Timestamp::now(), commit: None };
     let mounted = Mounted::new(catalog, registry, &environment, &instance, None)?;
     let all = started.elapsed();
     ensure!(mounted.at(&path_of(CONTRACTS - 1)).is_some(), "the last contract is not mounted");

@@ -1,5 +1,5 @@
-//! Folders of contracts that are made for a measurement: beside the shipped `service.yaml`, the contracts that are measured
-//! and as many others as are wanted.
+//! Folders of contracts that are made for a measurement: beside what every service ships (its identity and the contracts of
+//! its discovery surfaces), the contracts that are measured and as many others as are wanted.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -32,14 +32,23 @@ pub fn path_of(number: usize) -> String {
     format!("/bench/many/{number}/events")
 }
 
-/// Writes a folder with the measured contracts and `more` others. `service` is the shipped `service.yaml`.
-pub fn write_folder(folder: &Path, service: &Path, more: usize) -> anyhow::Result<()> {
+/// Writes a folder with the measured contracts and `more` others. `shipped` is the folder of the shipped contracts.
+pub fn write_folder(folder: &Path, shipped: &Path, more: usize) -> anyhow::Result<()> {
     fs::create_dir_all(folder.join("external"))?;
-    fs::copy(service, folder.join("service.yaml")).with_context(|| format!("{} cannot be copied", service.display()))?;
+    fs::create_dir_all(folder.join("discovery"))?;
+    copy(&shipped.join("service.yaml"), &folder.join("service.yaml"))?;
+    for entry in fs::read_dir(shipped.join("discovery")).context("the shipped contracts have no discovery surfaces")? {
+        let entry = entry?;
+        copy(&entry.path(), &folder.join("discovery").join(entry.file_name()))?;
+    }
     for (id, text) in measured().into_iter().chain((0..more).map(one_of_many)) {
         fs::write(folder.join(format!("external/{id}.yaml")), text)?;
     }
     Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::copy(from, to).with_context(|| format!("{} cannot be copied", from.display())).map(drop)
 }
 
 /// The contracts that are measured, by id.

@@ -27,7 +27,7 @@ impl Service {
     /// A service with the measured contracts and `more` others, and a new SQLite database. `name` names both.
     pub fn new(plan: &Plan, name: &str, more: usize) -> anyhow::Result<Self> {
         let contracts = plan.work.join(name).join("contracts");
-        write_folder(&contracts, &plan.contracts.join("service.yaml"), more)?;
+        write_folder(&contracts, &plan.contracts, more)?;
         Ok(Self { contracts, database: sqlite(&plan.work.join(name).join("service.db")), pinned: true })
     }
 
