@@ -118,7 +118,7 @@ fn config(environment: &Environment, postgres: bool) -> anyhow::Result<Config> {
         keep_done: wiring::duration_variable(environment, "MISSION_CONTROL_RETENTION_DONE", usual.keep_done)?,
         keep_dead: wiring::duration_variable(environment, "MISSION_CONTROL_RETENTION_DEAD", usual.keep_dead)?,
         committers: if postgres { 4 } else { 1 },
-        workers: if postgres { 8 } else { 1 },
+        workers: if postgres { 8 } else { 2 },
         ..usual
     })
 }

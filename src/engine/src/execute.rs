@@ -50,7 +50,7 @@ pub async fn execute(
     let mut context = Context {
         engine,
         now: Timestamp::now(),
-        access: if target.handler.info.effect == Effect::Read { Access::Read } else { Access::Write },
+        access: access(target, &together),
         transaction: None,
         events: Vec::new(),
         actor: request.principal.actor(),
@@ -73,6 +73,15 @@ pub async fn execute(
                 format!("The work took longer than the {limit:?} it may take; nothing was changed"),
             ))
         }
+    }
+}
+
+/// A reading handler reads, unless the mark "done" of its delivery (a job's) has to be written beside it.
+fn access(target: &MountedRoute, together: &Together<'_>) -> Access {
+    match together {
+        Together::Delivery(_) => Access::Write,
+        Together::Nothing | Together::Key { .. } if target.handler.info.effect == Effect::Read => Access::Read,
+        Together::Nothing | Together::Key { .. } => Access::Write,
     }
 }
 

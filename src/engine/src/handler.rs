@@ -113,6 +113,16 @@ impl Principal {
     }
 }
 
+impl Principal {
+    /// Who it is beyond doubt: names of operators and tokens may repeat, ids do not.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Operator { id, .. } | Self::Token { id, .. } => id.to_string(),
+            _ => self.actor(),
+        }
+    }
+}
+
 impl Request {
     /// A path parameter. The catalog made sure that the route has the parameters its handler names in its description.
     pub fn param(&self, name: &str) -> Result<&str, Problem> {

@@ -11,6 +11,7 @@ mod execute;
 pub mod guard;
 pub mod handler;
 mod inbox;
+mod jobs;
 pub mod limits;
 pub mod mount;
 pub mod observe;
@@ -35,7 +36,10 @@ use std::{
 
 use arc_swap::ArcSwap;
 use contract::catalog::{Catalog, State};
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    task::JoinSet,
+};
 
 use documents::Instance;
 use environment::Environment;
@@ -48,13 +52,20 @@ use registry::Registry;
 use reload::{CatalogSource, LastReload};
 use storage::{Flow, Storage};
 
+/// Memory that the bodies of all requests may take together, in bytes.
+const BODY_MEMORY: usize = 256 * 1024 * 1024;
+/// Bytes that memory is counted in.
+const MEMORY_UNIT: usize = 1024;
+
 /// Settings of an engine.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// How long a worker may hold a delivery; after a crash it is due again when this has passed.
     pub lease: Duration,
-    /// Deliveries of one direction that are worked on at once.
+    /// Inbound deliveries that are handled at once.
     pub workers: usize,
+    /// Outbound deliveries that are sent at once; they mostly wait for the far side.
+    pub senders: usize,
     /// Tasks that commit acknowledgements; SQLite has one writer and wants one, PostgreSQL gains from a few.
     pub committers: usize,
     /// How long done deliveries are kept.
@@ -70,6 +81,7 @@ impl Default for Config {
         Self {
             lease: Duration::from_secs(60),
             workers: 4,
+            senders: 32,
             committers: 1,
             keep_done: Duration::from_secs(30 * 86_400),
             keep_dead: Duration::from_secs(90 * 86_400),
@@ -122,6 +134,7 @@ pub struct Engine {
     metrics: Arc<Metrics>,
     committer: Committer,
     client: outbound::Client,
+    memory: Arc<Semaphore>,
     deprecated: DeprecatedCounts,
     inbox_woken: Notify,
     outbox_woken: Notify,
@@ -142,6 +155,7 @@ impl Engine {
         let committer = Committer::start(storage.clone(), metrics.clone(), config.committers, tasks);
         let engine = Self {
             client: outbound::Client::new().map_err(|error| BuildError::Client(error.to_string()))?,
+            memory: Arc::new(Semaphore::new(BODY_MEMORY / MEMORY_UNIT)),
             last_reload: ArcSwap::from_pointee(LastReload::default()),
             reloading: tokio::sync::Mutex::default(),
             deprecated: DeprecatedCounts::default(),
@@ -221,6 +235,12 @@ impl Engine {
 
     pub(crate) fn deprecated_uses(&self) -> &DeprecatedCounts {
         &self.deprecated
+    }
+
+    /// A share of the memory for bodies; `None` when it is spent.
+    pub(crate) fn hold_memory(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(MEMORY_UNIT)).ok()?;
+        self.memory.clone().try_acquire_many_owned(units).ok()
     }
 
     pub(crate) fn wake_inbox(&self) {

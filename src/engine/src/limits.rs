@@ -1,7 +1,11 @@
 //! Limits of a route: requests in a period for each caller, and requests at the same time. Body size and time are held by
 //! the request's own pipeline.
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::Arc,
+};
 
 use contract::catalog::LimitPolicy;
 use governor::{
@@ -13,12 +17,19 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::problem::{Problem, ProblemKind};
 
-/// Callers remembered by a rate limiter before idle ones are forgotten.
-const MOST_CALLERS: usize = 10_000;
+/// Who counts as one caller: an IPv4 address, or the /64 that an IPv6 address is in, since its holder has all of it.
+type Caller = IpAddr;
+
+fn caller_of(address: IpAddr) -> Caller {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address @ IpAddr::V4(_) => address,
+    }
+}
 
 /// The running limits of one route; kept across reloads as long as the policy stays the same.
 pub struct Limits {
-    rate: Option<(DefaultKeyedRateLimiter<IpAddr>, DefaultClock)>,
+    rate: Option<(DefaultKeyedRateLimiter<Caller>, DefaultClock)>,
     concurrency: Option<Arc<Semaphore>>,
 }
 
@@ -37,10 +48,7 @@ impl Limits {
     /// Counts a request of a caller; 429 with `Retry-After` (RFC 9110 section 10.2.3) when it is one too many.
     pub fn count(&self, caller: IpAddr) -> Result<(), Problem> {
         let Some((limiter, clock)) = &self.rate else { return Ok(()) };
-        if limiter.len() > MOST_CALLERS {
-            limiter.retain_recent();
-        }
-        limiter.check_key(&caller).map_err(|refused| {
+        limiter.check_key(&caller_of(caller)).map_err(|refused| {
             let seconds = refused.wait_time_from(clock.now()).as_secs() + 1;
             Problem::new(
                 ProblemKind::TooManyRequests,
@@ -48,6 +56,14 @@ impl Limits {
             )
             .header(header::RETRY_AFTER, HeaderValue::from(seconds))
         })
+    }
+
+    /// Forgets callers that have not come for a while.
+    pub fn tidy(&self) {
+        if let Some((limiter, _)) = &self.rate {
+            limiter.retain_recent();
+            limiter.shrink_to_fit();
+        }
     }
 
     /// Enters the route; 503 when it is full. Leaving is dropping the permit.

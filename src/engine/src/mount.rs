@@ -7,7 +7,11 @@ use std::{
 };
 
 use contract::{
-    catalog::{Call, Catalog, Contract, DeliveryMode, Method, Route, SurfaceItem},
+    catalog::{
+        Call, Catalog, Contract, DeliveryMode, Job, LimitPolicy, Method, Route, Schedule, State, SurfaceItem, ticks::Ticks,
+        units::format_duration,
+    },
+    handler::Effect,
     template::KeyExpression,
 };
 use http::HeaderValue;
@@ -32,6 +36,7 @@ pub struct Mounted {
     pub scrubber: Arc<Scrubber>,
     table: matchit::Router<Arc<Endpoint>>,
     by_target: HashMap<(String, String), Arc<MountedRoute>>,
+    jobs: Vec<MountedJob>,
 }
 
 /// Everything on one path.
@@ -59,6 +64,9 @@ pub struct MountedRoute {
     pub contract: Arc<Contract>,
     /// `METHOD /path/{template}`: how stored deliveries name it.
     pub target: String,
+    /// The target that its deliveries are stored under: that of the route which an alias stands for, so that one key is one key
+    /// on all of them.
+    pub stored_as: String,
     /// Its handler.
     pub handler: Arc<Registered>,
     /// Its guard.
@@ -73,6 +81,15 @@ pub struct MountedRoute {
     pub only_stores: bool,
 }
 
+/// One job of a contract that is configured.
+pub struct MountedJob {
+    /// What runs it: a route that is not in the routing table. Its target is `JOB handler`, followed by the schedule where the
+    /// contract has several jobs of that handler; its path is the target too.
+    pub route: Arc<MountedRoute>,
+    /// When it runs.
+    pub ticks: Ticks,
+}
+
 /// A catalog that the registry cannot serve. Resolution checks handler names, so this means that the two were given
 /// different registries.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +100,9 @@ pub enum MountError {
     /// Two routes that exclude one another.
     #[error("route {0} cannot be mounted: {1}")]
     Route(String, String),
+    /// A schedule that is none.
+    #[error("{0} cannot be scheduled: {1}")]
+    Schedule(String, String),
 }
 
 impl Mounted {
@@ -95,13 +115,32 @@ impl Mounted {
         earlier: Option<&Mounted>,
     ) -> Result<Self, MountError> {
         let mut endpoints: BTreeMap<String, Vec<Arc<MountedRoute>>> = BTreeMap::new();
-        let mut by_target = HashMap::new();
+        let mut by_target: HashMap<(String, String), Arc<MountedRoute>> = HashMap::new();
+        let mut jobs = Vec::new();
         for contract in &catalog.contracts {
+            let configured = contract.state(&|name| environment.is_set(name)) != State::Unconfigured;
             for item in &contract.surface {
-                let SurfaceItem::Route(route) = item else { continue };
-                let mounted = Arc::new(mount_route(contract, route, registry, environment, earlier)?);
-                by_target.insert((contract.id.clone(), mounted.target.clone()), mounted.clone());
-                endpoints.entry(route.path.clone()).or_default().push(mounted);
+                let mounted = match item {
+                    SurfaceItem::Route(route) => {
+                        let target = format!("{} {}", route.method.as_str(), route.path);
+                        let mounted = Arc::new(mount_route(contract, route, target, registry, environment, earlier)?);
+                        endpoints.entry(route.path.clone()).or_default().push(mounted.clone());
+                        mounted
+                    }
+                    SurfaceItem::Job(job) => {
+                        let is_taken = |target: &str| by_target.contains_key(&(contract.id.clone(), target.to_owned()));
+                        let target = job_target(job, &is_taken);
+                        let ticks = Ticks::compile(&job.schedule).map_err(|error| MountError::Schedule(target.clone(), error))?;
+                        let route = Arc::new(job_route(contract, job, &target));
+                        let route = Arc::new(mount_route(contract, &route, target, registry, environment, earlier)?);
+                        if configured {
+                            jobs.push(MountedJob { route: route.clone(), ticks });
+                        }
+                        route
+                    }
+                    _ => continue,
+                };
+                by_target.insert((contract.id.clone(), mounted.target.clone()), mounted);
             }
         }
         let mut table = matchit::Router::new();
@@ -112,7 +151,7 @@ impl Mounted {
         let documents = Documents::new(&catalog, environment, instance);
         let digest = HeaderValue::from_str(&catalog.digest).unwrap_or(HeaderValue::from_static("sha256:unknown"));
         let scrubber = Arc::new(Scrubber::new(&catalog, environment));
-        Ok(Self { catalog, documents, digest, scrubber, table, by_target })
+        Ok(Self { catalog, documents, digest, scrubber, table, by_target, jobs })
     }
 
     /// The endpoint at a path, with its raw parameters. A parameter is never empty: `/a//b` is not `/a/{x}/b`.
@@ -121,9 +160,19 @@ impl Mounted {
         Some((found.value, found.params))
     }
 
-    /// The route that a stored delivery names.
+    /// Lets every limiter forget callers that have not come for a while.
+    pub fn tidy(&self) {
+        self.by_target.values().for_each(|mounted| mounted.limits.tidy());
+    }
+
+    /// The route or the job that a stored delivery names.
     pub fn by_target(&self, contract: &str, target: &str) -> Option<&Arc<MountedRoute>> {
         self.by_target.get(&(contract.to_owned(), target.to_owned()))
+    }
+
+    /// The jobs of every contract that is configured.
+    pub fn jobs(&self) -> &[MountedJob] {
+        &self.jobs
     }
 
     /// A call of a contract by its variable.
@@ -154,14 +203,52 @@ fn matches_kind(pattern: &str, kind: &str) -> bool {
     }
 }
 
+/// How the deliveries of a job name it. The handler alone is enough for the first job of it; further ones add their schedule,
+/// and a number should two have the same.
+fn job_target(job: &Job, is_taken: &dyn Fn(&str) -> bool) -> String {
+    let short = format!("JOB {}", job.handler.name);
+    if !is_taken(&short) {
+        return short;
+    }
+    let long = match &job.schedule {
+        Schedule::Every(period) => format!("{short} every {}", format_duration(*period)),
+        Schedule::Cron(expression) => format!("{short} cron {expression}"),
+    };
+    if !is_taken(&long) {
+        return long;
+    }
+    (2..).map(|number| format!("{long} ({number})")).find(|target| !is_taken(target)).unwrap_or(long)
+}
+
+/// Handlers are called with a route. A job has none, so it gets one that nobody can call: it is never in the routing table, and
+/// its path is no path.
+fn job_route(contract: &Contract, job: &Job, target: &str) -> Route {
+    Route {
+        contract: contract.id.clone(),
+        method: Method::Post,
+        path: target.to_owned(),
+        params: Vec::new(),
+        handler: job.handler.clone(),
+        with: job.with.clone(),
+        templates: job.templates.clone(),
+        summary: job.handler.summary.to_owned(),
+        auth: Vec::new(),
+        own_auth: false,
+        delivery: contract.delivery.clone(),
+        limits: LimitPolicy { body: 0, rate: None, concurrency: None, timeout: contract.delivery.timeout },
+        alias_of: None,
+        deprecated: None,
+    }
+}
+
 fn mount_route(
     contract: &Arc<Contract>,
     route: &Arc<Route>,
+    target: String,
     registry: &Registry,
     environment: &Environment,
     earlier: Option<&Mounted>,
 ) -> Result<MountedRoute, MountError> {
-    let target = format!("{} {}", route.method.as_str(), route.path);
     let handler = registry
         .get(route.handler.name)
         .cloned()
@@ -177,7 +264,8 @@ fn mount_route(
     }
     Ok(MountedRoute {
         guard,
-        durable: route.delivery.mode == DeliveryMode::Durable || only_stores,
+        durable: (route.delivery.mode == DeliveryMode::Durable && handler.info.effect == Effect::Write) || only_stores,
+        stored_as: route.alias_of.as_ref().map_or_else(|| target.clone(), |path| format!("{} {path}", route.method.as_str())),
         only_stores,
         reads_body: route.templates.names("body") || route.delivery.key.as_ref().is_some_and(KeyExpression::reads_body),
         route: route.clone(),

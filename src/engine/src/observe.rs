@@ -77,6 +77,7 @@ metrics! {
     limited: IntCounterVec = "limited_requests_total" ["contract", "limit"] "Requests turned away by a limit: body, rate, concurrency or timeout.";
     accepted: IntCounterVec = "deliveries_accepted_total" ["contract", "outcome"] "Durable deliveries acknowledged: stored, or repeated when the idempotency key was known; unkeyed counts those without the key that the contract names.";
     attempts: IntCounterVec = "delivery_attempts_total" ["contract", "flow", "outcome"] "Attempts to handle (inbound) or send (outbound) a delivery: done, retry or dead.";
+    ticks: IntCounterVec = "job_ticks_total" ["contract", "job", "outcome"] "Ticks of jobs that this process dealt with: stored (to be run once, by any process), skipped (the run before was not over) or failed (the database was away until the next tick). Ticks that another process stored are counted there.";
     depth: IntGaugeVec = "deliveries" ["contract", "flow", "state"] "Stored deliveries that are not done, by state: pending, running, dead.";
     groups: HistogramVec = "inbox_group_duration_seconds" [] "Time to commit one group of acknowledged deliveries, in seconds.";
     reloads: IntCounterVec = "catalog_reloads_total" ["outcome"] "Reloads of the contracts folder: swapped, unchanged or refused.";

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::{
     Engine, builtin,
     handler::{Context, Event},
-    mount::Mounted,
+    inbox::worker::LONGEST_ATTEMPT,
     outbound::{self, CallError, CallRequest},
     problem::{Problem, ProblemKind},
     storage::{Claimed, DeliveryState, Flow, Message, NewDelivery},
@@ -82,13 +82,7 @@ fn envelope(context: &Context<'_>, event: &Event, id: Uuid) -> Value {
 }
 
 /// Sends a claimed delivery to its call and marks it done.
-pub async fn send(
-    engine: &Arc<Engine>,
-    mounted: &Arc<Mounted>,
-    contract: &Contract,
-    call: &Call,
-    claimed: &Claimed,
-) -> Result<(), Problem> {
+pub async fn send(engine: &Arc<Engine>, contract: &Contract, call: &Call, claimed: &Claimed) -> Result<(), Problem> {
     let Some(url) = engine.environment().get(&call.variable) else {
         return Err(Problem::new(
             ProblemKind::Unconfigured,
@@ -109,7 +103,7 @@ pub async fn send(
         method: call.method,
         headers,
         body: body.into(),
-        timeout: contract.delivery.timeout.min(engine.config().lease.mul_f64(0.8)),
+        timeout: contract.delivery.timeout.min(engine.config().lease.mul_f64(LONGEST_ATTEMPT)),
         max_response_bytes: MOST_OF_ANSWER,
         named_by_environment: true,
     };
@@ -119,7 +113,6 @@ pub async fn send(
     if !transaction.finish(claimed, Timestamp::now()).await? {
         return Err(Problem::conflict("The lease of this delivery was lost while it was sent; another worker has it"));
     }
-    drop(mounted.clone());
     Ok(transaction.commit().await?)
 }
 

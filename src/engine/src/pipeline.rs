@@ -12,11 +12,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{Bytes, BytesMut};
-use contract::catalog::{AuthMethod, Method as RouteMethod};
+use contract::{
+    catalog::{AuthMethod, Method as RouteMethod},
+    handler::Effect,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -43,6 +47,12 @@ static IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-rep
 const MOST_DRAINED: usize = 16 * 1024 * 1024;
 /// Longest time for that.
 const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// A body and its share of the memory that bodies may take together, until the request is answered.
+struct Held {
+    body: Bytes,
+    _memory: Option<OwnedSemaphorePermit>,
+}
 
 /// What is known of a request while it is answered.
 struct Exchange<'a> {
@@ -110,9 +120,9 @@ impl Engine {
     }
 
     fn log_problem(&self, mounted: &Mounted, problem: &Problem) {
-        let (status, text) = (problem.kind.status(), problem.to_string());
+        let (kind, status, text) = (problem.kind, problem.kind.status(), problem.to_string());
         let problem = &*mounted.scrubber.text(&text);
-        if status >= 500 {
+        if status >= 500 && kind != ProblemKind::Unconfigured {
             tracing::error!(status, problem, "request failed");
         } else {
             tracing::info!(status, problem, "request refused");
@@ -214,13 +224,14 @@ impl Exchange<'_> {
             Examination::Decided(decision) => (self.admit(target, decision)?, self.read(target, body, deadline).await?),
             Examination::NeedsBody(pending) => {
                 let body = self.read(target, body, deadline).await?;
-                (self.admit(target, target.guard.verify(&pending, &body))?, body)
+                (self.admit(target, target.guard.verify(&pending, &body.body))?, body)
             }
             Examination::NeedsLookup(lookup) => {
                 let decision = target.guard.look_up(&lookup, self.engine.storage(), now).await;
                 (self.admit(target, decision)?, self.read(target, body, deadline).await?)
             }
         };
+        let Held { body, _memory } = body;
         self.count_deprecated(target, &admission);
         validate(target, &parts.headers, &body)?;
 
@@ -272,14 +283,15 @@ impl Exchange<'_> {
     }
 
     /// Reads the body up to its limit and within the request's time.
-    async fn read<B>(&self, target: &MountedRoute, mut body: B, deadline: tokio::time::Instant) -> Result<Bytes, Problem>
+    async fn read<B>(&self, target: &MountedRoute, mut body: B, deadline: tokio::time::Instant) -> Result<Held, Problem>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin,
         B::Error: std::fmt::Display,
     {
         if body.is_end_stream() {
-            return Ok(Bytes::new());
+            return Ok(Held { body: Bytes::new(), _memory: None });
         }
+        let mut memory: Option<OwnedSemaphorePermit> = None;
         let most = target.route.limits.body;
         let collect = async {
             let mut first: Option<Bytes> = None;
@@ -296,6 +308,18 @@ impl Exchange<'_> {
                     self.engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), "body"]).inc();
                     return Err(too_large(most));
                 }
+                let taken = self.engine.hold_memory(data.len()).ok_or_else(|| {
+                    self.engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), "memory"]).inc();
+                    Problem::new(
+                        ProblemKind::Unavailable,
+                        "The service holds as many bodies as it may at once; try again in a second",
+                    )
+                    .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+                })?;
+                match &mut memory {
+                    Some(memory) => memory.merge(taken),
+                    None => memory = Some(taken),
+                }
                 match &first {
                     None => first = Some(data),
                     Some(earlier) => {
@@ -306,7 +330,8 @@ impl Exchange<'_> {
                     }
                 }
             }
-            Ok(if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() })
+            let body = if rest.is_empty() { first.unwrap_or_default() } else { rest.freeze() };
+            Ok(Held { body, _memory: memory })
         };
         tokio::time::timeout_at(deadline, collect).await.unwrap_or_else(|_| {
             Err(Problem::new(ProblemKind::RequestTimeout, "The body did not arrive within the time of a request"))
@@ -325,6 +350,12 @@ impl Exchange<'_> {
         let (id, outcome) = match accepted {
             Accepted::Stored => (id, "stored"),
             Accepted::Repeated(earlier) => (earlier, "repeated"),
+            Accepted::Contradicts(earlier) => {
+                self.engine.metrics().accepted.with_label_values(&[target.contract.id.as_str(), "contradicted"]).inc();
+                let detail =
+                    format!("This idempotency key came before with another body, as delivery {earlier}; nothing was stored");
+                return Err(Problem::conflict(detail));
+            }
         };
         self.engine.metrics().accepted.with_label_values(&[target.contract.id.as_str(), outcome]).inc();
         if state == DeliveryState::Pending && outcome == "stored" {
@@ -341,11 +372,14 @@ impl Exchange<'_> {
     async fn run(&self, target: &MountedRoute, request: &Request, deadline: tokio::time::Instant) -> Result<Response, Problem> {
         let left = deadline.saturating_duration_since(tokio::time::Instant::now());
         let delivery = match &target.route.delivery.key {
-            Some(_) => Some(inbox::delivery_of(self.mounted, target, request, DeliveryState::Done)?)
-                .filter(|delivery| delivery.key.is_some()),
-            None => None,
+            // What only reads has no effect to be repeated.
+            Some(_) if target.handler.info.effect == Effect::Write => {
+                Some(inbox::delivery_of(self.mounted, target, request, DeliveryState::Done)?)
+                    .filter(|delivery| delivery.key.is_some())
+            }
+            _ => None,
         };
-        let digest = delivery.as_ref().map(|_| Sha256::digest(&request.body));
+        let digest = delivery.as_ref().map(|_| request_digest(request));
         let together = match (&delivery, &digest) {
             (Some(delivery), Some(digest)) => Together::Key { delivery, body_digest: digest },
             _ => Together::Nothing,
@@ -357,6 +391,16 @@ impl Exchange<'_> {
         }
         Ok(response)
     }
+}
+
+/// What makes two synchronous requests of one key the same.
+fn request_digest(request: &Request) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    for (name, value) in &request.query {
+        digest.update(format!("{}:{name}={}:{value};", name.len(), value.len()));
+    }
+    digest.update(&request.body);
+    digest.finalize().into()
 }
 
 /// 413 for a body that says it is too large, before any of it is read (RFC 9110 section 15.5.14).

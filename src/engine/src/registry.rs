@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use contract::handler::HandlerInfo;
-use jsonschema::Validator;
+use jsonschema::{Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
 use crate::{
@@ -88,15 +88,30 @@ impl Registered {
         if validator.is_valid(body) {
             return Ok(());
         }
-        let violations = validator
-            .iter_errors(body)
-            .take(MOST_VIOLATIONS)
-            .map(|error| Violation { pointer: error.instance_path().to_string(), detail: masked(&error) })
-            .collect();
+        let violations = validator.iter_errors(body).flat_map(|error| violations(&error)).take(MOST_VIOLATIONS).collect();
         Err(Problem::invalid(
             "The body does not fit the schema of this request; each failure is named under `errors`",
             violations,
         ))
+    }
+}
+
+/// A failure as the places where something has to change: a member that is missing or not known is pointed at itself, not at
+/// the object around it.
+fn violations(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
+    let at = error.instance_path().to_string();
+    let member = |name: &str, detail: &str| Violation {
+        pointer: format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")),
+        detail: detail.to_owned(),
+    };
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            unexpected.iter().map(|name| member(name, "This member is not known here")).collect()
+        }
+        ValidationErrorKind::Required { property } => {
+            vec![member(property.as_str().unwrap_or_default(), "This member is required and missing")]
+        }
+        _ => vec![Violation { pointer: at, detail: masked(error) }],
     }
 }
 

@@ -35,7 +35,7 @@ pub struct LoadedCatalog {
     pub catalog: Option<Catalog>,
     /// How many findings fail the check.
     pub errors: usize,
-    /// The first of them in one line, with its code and place.
+    /// The first of them: its code and its place, without what stands there, which may be a secret in the wrong line.
     pub first_error: Option<String>,
     /// All findings as text for people, with excerpts.
     pub report: String,
@@ -52,7 +52,7 @@ pub struct LastReload {
     pub digest: String,
     /// Number of errors.
     pub errors: usize,
-    /// The first error in one line.
+    /// The first error: its code and place.
     pub first_error: Option<String>,
     /// All findings as text.
     pub report: String,
@@ -105,23 +105,28 @@ impl Engine {
             outcome: ReloadOutcome::Refused,
             ..LastReload::default()
         };
-        if let Some(catalog) = loaded.catalog {
-            for problem in self.environment.load(catalog.variables.values()) {
-                tracing::error!("{problem}");
+        // A folder with errors must not keep a leaked secret alive: the earlier catalog goes on with the secrets of now.
+        let refused = loaded.catalog.is_none();
+        let catalog = loaded.catalog.map_or_else(|| earlier.catalog.clone(), Arc::new);
+        for problem in self.environment.load(catalog.variables.values()) {
+            tracing::error!("{problem}");
+        }
+        let same = catalog.digest == earlier.catalog.digest;
+        match Mounted::new(catalog, &self.registry, &self.environment, &self.instance, Some(&earlier)) {
+            Ok(mounted) => {
+                last.digest.clone_from(&mounted.catalog.digest);
+                last.outcome = match (refused, same) {
+                    (true, _) => ReloadOutcome::Refused,
+                    (false, true) => ReloadOutcome::Unchanged,
+                    (false, false) => ReloadOutcome::Swapped,
+                };
+                self.mounted.store(Arc::new(mounted));
+                self.describe_catalog();
             }
-            let same = catalog.digest == earlier.catalog.digest;
-            match Mounted::new(Arc::new(catalog), &self.registry, &self.environment, &self.instance, Some(&earlier)) {
-                Ok(mounted) => {
-                    last.digest.clone_from(&mounted.catalog.digest);
-                    last.outcome = if same { ReloadOutcome::Unchanged } else { ReloadOutcome::Swapped };
-                    self.mounted.store(Arc::new(mounted));
-                    self.describe_catalog();
-                }
-                Err(error) => {
-                    last.errors = 1;
-                    last.first_error = Some(error.to_string());
-                    last.report = error.to_string();
-                }
+            Err(error) => {
+                last.errors = 1;
+                last.first_error = Some(error.to_string());
+                last.report = error.to_string();
             }
         }
         let word = match last.outcome {

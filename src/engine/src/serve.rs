@@ -14,14 +14,16 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{Engine, inbox, reload, storage::Flow};
+use crate::{Engine, inbox, jobs, reload, storage::Flow};
 
 /// A request's head has to arrive within this time.
 const HEAD_TIME: Duration = Duration::from_secs(15);
 /// Connections open at once; further ones wait in the kernel's queue.
 const MOST_CONNECTIONS: usize = 10_000;
 /// Streams of one HTTP/2 connection.
-const MOST_STREAMS: u32 = 256;
+const MOST_STREAMS: u32 = 64;
+/// What an HTTP/2 connection begins with (RFC 9113 section 3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Serves on `listener` until `stop` becomes true, then shuts down. `tasks` holds the engine's committing tasks.
 pub async fn run(engine: Arc<Engine>, listener: TcpListener, stop: watch::Receiver<bool>, mut tasks: JoinSet<()>) {
@@ -29,6 +31,7 @@ pub async fn run(engine: Arc<Engine>, listener: TcpListener, stop: watch::Receiv
     background.spawn(inbox::worker::work(engine.clone(), Flow::Inbound, stop.clone()));
     background.spawn(inbox::worker::work(engine.clone(), Flow::Outbound, stop.clone()));
     background.spawn(inbox::upkeep::run(engine.clone(), stop.clone()));
+    background.spawn(jobs::run(engine.clone(), stop.clone()));
     background.spawn(reload::watch_folder(engine.clone(), stop.clone()));
     let drained = accept_connections(&engine, listener, stop).await;
     let drain = engine.config().drain;
@@ -60,24 +63,32 @@ async fn accept_connections(
         .max_concurrent_streams(MOST_STREAMS)
         .keep_alive_interval(Some(Duration::from_secs(30)));
     loop {
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
-        let (stream, peer) = tokio::select! {
+        let accept = async {
+            let permit = room.clone().acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, (stream, peer)) = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => break,
-            accepted = listener.accept() => match accepted {
-                Ok(accepted) => accepted,
-                Err(error) => {
+            accepted = accept => match accepted {
+                (Ok(permit), Ok(accepted)) => (permit, accepted),
+                (Err(_), _) => break,
+                (_, Err(error)) => {
                     pause_after(&error).await;
                     continue;
                 }
             },
         };
-        let connection = connection(engine.clone(), &builder, stream, peer);
-        let connection = graceful.watch(connection);
-        let gauge = engine.metrics().connections.clone();
+        let (watcher, mut stop) = (graceful.watcher(), stop.clone());
+        let (engine, builder) = (engine.clone(), builder.clone());
         tokio::spawn(async move {
+            let gauge = engine.metrics().connections.clone();
             gauge.inc();
-            if let Err(error) = connection.await {
+            let spoke = tokio::select! {
+                spoke = tokio::time::timeout(HEAD_TIME, speaks(&stream)) => matches!(spoke, Ok(Ok(true))),
+                _ = stop.wait_for(|stop| *stop) => false,
+            };
+            if spoke && let Err(error) = watcher.watch(connection(engine, &builder, stream, peer)).await {
                 tracing::debug!(%peer, %error, "connection ended early");
             }
             gauge.dec();
@@ -87,6 +98,22 @@ async fn accept_connections(
     drop(listener);
     engine.start_draining();
     graceful.shutdown()
+}
+
+/// Waits until it is clear which HTTP the far side speaks; `false` when it says nothing and leaves. From then on the time of
+/// the head (HTTP/1) or the keep-alive (HTTP/2) ends a connection that falls silent.
+async fn speaks(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut begin = [0u8; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut begin).await?;
+        if length == 0 {
+            return Ok(false);
+        }
+        if length == PREFACE.len() || begin[..length] != PREFACE[..length] {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 fn connection(

@@ -118,6 +118,8 @@ pub enum Accepted {
     Stored,
     /// Its key is known: this is the earlier delivery.
     Repeated(Uuid),
+    /// Its key is known, and the earlier delivery had another body.
+    Contradicts(Uuid),
 }
 
 /// A delivery that a worker holds.
@@ -331,10 +333,15 @@ pub trait Storage: Send + Sync + 'static {
     async fn deliveries(&self, filter: &DeliveryFilter) -> StorageResult<Vec<DeliveryRecord>>;
     /// One delivery with its message.
     async fn delivery(&self, id: Uuid) -> StorageResult<Option<DeliveryRecord>>;
-    /// Makes a `done` or `dead` delivery pending again, with all its attempts. `false` when there is none, or it is on its way.
+    /// Makes a `done` or `dead` delivery pending again, with all its attempts. `false` when there is none, it is on its way, or
+    /// it was answered in its request (it has a kept reply): the caller knows that it took effect.
     async fn replay(&self, id: Uuid, now: Timestamp) -> StorageResult<bool>;
     /// Removes deliveries finished before `done_before` or given up before `dead_before`; at most `limit`. Answers how many.
     async fn prune(&self, done_before: Timestamp, dead_before: Timestamp, limit: u32) -> StorageResult<u64>;
+    /// The greatest idempotency key of the inbound deliveries of a target, as texts compare: of a job, its newest tick.
+    async fn newest_key(&self, contract: &str, target: &str) -> StorageResult<Option<String>>;
+    /// Whether an inbound delivery of a target is pending or running, the one with this key left out.
+    async fn has_unfinished(&self, contract: &str, target: &str, but_key: &str) -> StorageResult<bool>;
     /// How much waits, by contract, direction and state.
     async fn depths(&self) -> StorageResult<Vec<QueueDepth>>;
 

@@ -130,6 +130,10 @@ impl Storage for Store {
             let text = format!("{name} has schema {found} and this program needs {known}; run `mission-control migrate`");
             return Err(StorageError::Unavailable(text));
         }
+        if !self.db.is_postgres() {
+            // A file that another program keeps locked can be read and not written, and then nothing can be accepted.
+            self.begin(Access::Write).await?.rollback().await?;
+        }
         Ok(format!("{name}, schema {found}"))
     }
 
@@ -163,6 +167,14 @@ impl Storage for Store {
 
     async fn prune(&self, done_before: Timestamp, dead_before: Timestamp, limit: u32) -> StorageResult<u64> {
         deliveries::queue::prune(&self.db, done_before, dead_before, limit).await
+    }
+
+    async fn newest_key(&self, contract: &str, target: &str) -> StorageResult<Option<String>> {
+        deliveries::list::newest_key(&self.db, contract, target).await
+    }
+
+    async fn has_unfinished(&self, contract: &str, target: &str, but_key: &str) -> StorageResult<bool> {
+        deliveries::list::has_unfinished(&self.db, contract, target, but_key).await
     }
 
     async fn depths(&self) -> StorageResult<Vec<QueueDepth>> {

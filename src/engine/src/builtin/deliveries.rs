@@ -249,7 +249,12 @@ impl Handler for Replay {
         let (engine, now) = (context.engine, context.now);
         let storage = engine.storage();
         let missing = || Problem::not_found(format!("There is no delivery `{id}`"));
-        storage.delivery(id).await?.ok_or_else(missing)?;
+        if storage.delivery(id).await?.ok_or_else(missing)?.reply.is_some() {
+            let detail = format!(
+                "Delivery `{id}` was answered in its request; its caller knows that it took effect, so it is not replayed"
+            );
+            return Err(Problem::conflict(detail));
+        }
         if !storage.replay(id, now).await? {
             return Err(Problem::conflict(format!("Delivery `{id}` is on its way already; there is nothing to replay")));
         }

@@ -20,7 +20,7 @@ struct Settings {
     kind: String,
     /// What the event is about; events of one subject are delivered in order. The contract's id when left out.
     subject: Option<String>,
-    /// The CloudEvents `data`; the request's body when left out.
+    /// The CloudEvents `data`; the request's body when left out, null when there is none (as in a job).
     data: Option<Value>,
 }
 
@@ -53,6 +53,7 @@ impl Handler for Emit {
         let settings: Settings = context.settings(request)?;
         let data = match settings.data {
             Some(data) => data,
+            None if request.body.is_empty() => Value::Null,
             None => request.value()?,
         };
         let subject = settings.subject.unwrap_or_else(|| request.contract.id.clone());

@@ -28,20 +28,21 @@ pub fn delivery_of(
     state: DeliveryState,
 ) -> Result<NewDelivery, Problem> {
     let key = match &target.route.delivery.key {
-        Some(expression) => key_of(expression, request)?,
+        Some(expression) => key_of(expression, request)?.map(|key| scoped(&key, request)),
         None => None,
     };
+    let clean = |text: &str| mounted.scrubber.text(text).into_owned();
     Ok(NewDelivery {
         id: Uuid::now_v7(),
         flow: Flow::Inbound,
         contract: target.contract.id.clone(),
-        target: target.target.clone(),
+        target: target.stored_as.clone(),
         handler: target.handler.info.name.to_owned(),
         key,
         subject: None,
         message: Message {
-            path: request.path.clone(),
-            params: request.params.clone(),
+            path: clean(&request.path),
+            params: request.params.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
             query: request.query.clone(),
             headers: mounted.scrubber.stored_headers(&request.headers),
             body: mounted.scrubber.body(&request.body).to_vec(),
@@ -54,10 +55,25 @@ pub fn delivery_of(
     })
 }
 
+/// A sender's key is one key for what it is sent to and for who sends it: the same message may go to two projects, and nobody
+/// gets another caller's answer.
+fn scoped(key: &str, request: &Request) -> String {
+    let params: Vec<&str> = request.params.iter().map(|(_, value)| value.as_str()).collect();
+    serde_json::json!([key, params, request.principal.identity()]).to_string()
+}
+
 /// The idempotency key of a request. `None` when the request lacks what the expression names: such a delivery is its own.
 fn key_of(expression: &KeyExpression, request: &Request) -> Result<Option<String>, Problem> {
     let key = match expression {
-        KeyExpression::Header(name) => request.header(name).map(str::to_owned),
+        KeyExpression::Header(name) => {
+            if request.headers.get_all(name.as_str()).iter().nth(1).is_some() {
+                return Err(Problem::new(
+                    ProblemKind::MalformedRequest,
+                    format!("The header {name} stands in the request twice"),
+                ));
+            }
+            request.header(name).map(str::to_owned)
+        }
         KeyExpression::Query(name) => request.query(name).map(str::to_owned),
         KeyExpression::Path(name) => request.params.iter().find_map(|(key, value)| (key == name).then(|| value.clone())),
         KeyExpression::Body(fields) => {

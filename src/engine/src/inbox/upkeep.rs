@@ -50,6 +50,7 @@ pub async fn run(engine: Arc<Engine>, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
         engine.deprecated_uses().flush(&engine).await;
         measure_depths(&engine).await;
+        engine.mounted().tidy();
         if round.is_multiple_of(RETENTION_ROUNDS) {
             prune(&engine).await;
         }

@@ -4,13 +4,18 @@
 //! A crash leaves a lease that runs out; the delivery is then due again, and since nothing of the first attempt was committed
 //! it takes effect once.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use futures_util::{StreamExt, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use jiff::Timestamp;
 use rand::RngExt;
-use tokio::sync::watch;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
 use tracing::Instrument;
 
 use crate::{
@@ -23,27 +28,52 @@ use crate::{
     storage::{Claimed, Flow, StorageError, Verdict},
 };
 
-/// Deliveries of one batch.
-const BATCH: u32 = 32;
+/// Inbound deliveries that are claimed ahead.
+const BATCH: usize = 32;
 /// How long an idle worker waits before it looks again: for due retries, and for deliveries stored by other replicas.
 const IDLE: Duration = Duration::from_millis(500);
+/// The part of a lease in which an attempt has to begin.
+const LATEST_BEGIN: f64 = 0.2;
+/// The part of a lease that an attempt may take: begun as late as it may, it still ends before the lease does.
+pub(crate) const LONGEST_ATTEMPT: f64 = 0.7;
 /// Longest text of a stored failure.
 const LONGEST_ERROR: usize = 2_000;
 
 /// Works on deliveries of a direction until `stop` says so, then finishes what runs and hands back the rest.
+///
+/// Deliveries are claimed as room becomes free, so that a slow one holds up nothing but its own place. Handling is cheap to
+/// claim for in batches; sending waits for the far side and claims only what begins at once.
 pub async fn work(engine: Arc<Engine>, flow: Flow, mut stop: watch::Receiver<bool>) {
+    let (places, at_once) = match flow {
+        Flow::Inbound => (BATCH, engine.config().workers.max(1)),
+        Flow::Outbound => (engine.config().senders.max(1), engine.config().senders.max(1)),
+    };
+    let wanted = if places > at_once { places / 2 } else { 1 };
+    let (room, turns) = (Arc::new(Semaphore::new(places)), Arc::new(Semaphore::new(at_once)));
+    let mut attempts = JoinSet::new();
     let mut failures = 0u32;
     while !*stop.borrow() {
-        let claimed = engine.storage().claim(flow, BATCH, engine.config().lease, Timestamp::now()).await;
+        while attempts.try_join_next().is_some() {}
+        tokio::select! {
+            _ = stop.changed() => continue,
+            permits = room.acquire_many(u32::try_from(wanted).unwrap_or(1)) => drop(permits),
+        }
+        let free = u32::try_from(room.available_permits()).unwrap_or(1);
+        let claimed_at = Instant::now();
+        let claimed = engine.storage().claim(flow, free, engine.config().lease, Timestamp::now()).await;
         let pause = match claimed {
-            Ok(claimed) if claimed.is_empty() => {
-                failures = 0;
-                Some(IDLE)
-            }
             Ok(claimed) => {
                 failures = 0;
-                work_on(&engine, claimed, &stop).await;
-                None
+                let pause = claimed.is_empty().then_some(IDLE);
+                for delivery in claimed {
+                    let place = room.clone().acquire_owned().await;
+                    let (engine, turns, stop) = (engine.clone(), turns.clone(), stop.clone());
+                    attempts.spawn(async move {
+                        begin(&engine, delivery, &turns, claimed_at, stop).await;
+                        drop(place);
+                    });
+                }
+                pause
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
@@ -61,25 +91,28 @@ pub async fn work(engine: Arc<Engine>, flow: Flow, mut stop: watch::Receiver<boo
             }
         }
     }
+    while attempts.join_next().await.is_some() {}
 }
 
-async fn work_on(engine: &Arc<Engine>, claimed: Vec<Claimed>, stop: &watch::Receiver<bool>) {
-    let parallel = engine.config().workers.max(1);
-    stream::iter(claimed)
-        .for_each_concurrent(parallel, |claimed| async move {
-            if *stop.borrow() {
-                if let Err(error) = engine.storage().release(std::slice::from_ref(&claimed)).await {
-                    tracing::warn!(delivery = %claimed.id, %error, "a lease could not be handed back; it runs out by itself");
-                }
-                return;
-            }
-            let span = tracing::info_span!(
-                "delivery", delivery = %claimed.id, contract = %claimed.contract, target = %claimed.target,
-                request_id = %claimed.request_id, attempt = claimed.attempt,
-            );
-            attempt(engine, &claimed).instrument(span).await;
-        })
-        .await;
+/// Waits for its turn, then makes an attempt. A delivery whose turn comes so late that its lease might run out in the middle
+/// is handed back untried, as is one that a shutdown finds waiting.
+async fn begin(engine: &Arc<Engine>, claimed: Claimed, turns: &Semaphore, claimed_at: Instant, mut stop: watch::Receiver<bool>) {
+    let turn = tokio::select! {
+        biased;
+        _ = stop.wait_for(|stop| *stop) => None,
+        turn = turns.acquire() => turn.ok(),
+    };
+    if turn.is_none() || claimed_at.elapsed() > engine.config().lease.mul_f64(LATEST_BEGIN) {
+        if let Err(error) = engine.storage().release(std::slice::from_ref(&claimed)).await {
+            tracing::warn!(delivery = %claimed.id, %error, "a lease could not be handed back; it runs out by itself");
+        }
+        return;
+    }
+    let span = tracing::info_span!(
+        "delivery", delivery = %claimed.id, contract = %claimed.contract, target = %claimed.target,
+        request_id = %claimed.request_id, attempt = claimed.attempt,
+    );
+    attempt(engine, &claimed).instrument(span).await;
 }
 
 /// One attempt and its outcome.
@@ -91,7 +124,7 @@ async fn attempt(engine: &Arc<Engine>, claimed: &Claimed) {
             None => (Err(not_mounted(claimed)), fallback_policy()),
         },
         Flow::Outbound => match mounted.call(&claimed.contract, &claimed.target) {
-            Some((contract, call)) => (outbox::send(engine, &mounted, contract, call, claimed).await, contract.delivery.clone()),
+            Some((contract, call)) => (outbox::send(engine, contract, call, claimed).await, contract.delivery.clone()),
             None => (Err(not_mounted(claimed)), fallback_policy()),
         },
     };
@@ -111,6 +144,16 @@ async fn attempt(engine: &Arc<Engine>, claimed: &Claimed) {
     let verdict = verdict(&problem, claimed, policy.first, policy.max);
     let text = problem.to_string();
     let text: String = mounted.scrubber.text(&text).chars().take(LONGEST_ERROR).collect();
+    match engine.storage().fail(claimed, &text, verdict.clone(), Timestamp::now()).await {
+        Ok(true) => {}
+        Ok(false) => {
+            tracing::warn!(error = %text, "the lease of this delivery was lost; another worker has it, and this attempt left nothing");
+            return;
+        }
+        Err(error) => {
+            tracing::error!(%error, "the failure could not be stored; the lease runs out and the delivery is tried again")
+        }
+    }
     match verdict {
         Verdict::Dead => {
             count("dead");
@@ -120,9 +163,6 @@ async fn attempt(engine: &Arc<Engine>, claimed: &Claimed) {
             count("retry");
             tracing::warn!(error = %text, next = %at, "delivery failed and will be tried again");
         }
-    }
-    if let Err(error) = engine.storage().fail(claimed, &text, verdict, Timestamp::now()).await {
-        tracing::error!(%error, "the failure could not be stored; the lease runs out and the delivery is tried again");
     }
 }
 
@@ -166,7 +206,7 @@ fn verdict(problem: &Problem, claimed: &Claimed, first: Duration, max: Duration)
 }
 
 async fn handle(engine: &Arc<Engine>, mounted: &Arc<Mounted>, target: &MountedRoute, claimed: &Claimed) -> Result<(), Problem> {
-    let limit = target.route.delivery.timeout.min(engine.config().lease.mul_f64(0.8));
+    let limit = target.route.delivery.timeout.min(engine.config().lease.mul_f64(LONGEST_ATTEMPT));
     let request = request_of(target, claimed)?;
     execute(engine, mounted, target, &request, Together::Delivery(claimed), limit).await?;
     Ok(())

@@ -82,7 +82,9 @@ pub(crate) async fn accept(db: &Db, group: &[NewDelivery]) -> StorageResult<Vec<
         if stored.contains(&delivery.id) {
             return Ok(Accepted::Stored);
         }
-        let known = earlier.get(&delivery.id).copied().map(Accepted::Repeated);
+        let known = earlier
+            .get(&delivery.id)
+            .map(|(id, body)| if *body == delivery.message.body { Accepted::Repeated(*id) } else { Accepted::Contradicts(*id) });
         known.ok_or_else(|| StorageError::Conflict("the earlier delivery of a key was removed in this moment".to_owned()))
     };
     group.iter().map(answer).collect()
@@ -196,15 +198,15 @@ fn columns<'a>(deliveries: &[&'a NewDelivery]) -> StorageResult<Vec<Arg<'a>>> {
 pub(super) fn earlier_text(deliveries: usize) -> String {
     format!(
         "WITH offered (offered_id, flow, contract, target, idempotency_key) AS (VALUES {}) \
-         SELECT offered.offered_id AS offered_id, known.id AS id FROM offered JOIN deliveries AS known \
+         SELECT offered.offered_id AS offered_id, known.id AS id, known.body AS body FROM offered JOIN deliveries AS known \
          ON known.flow = offered.flow AND known.contract = offered.contract AND known.target = offered.target \
          AND known.idempotency_key = offered.idempotency_key",
         placeholders(deliveries, 5)
     )
 }
 
-/// For deliveries whose key is known: their ids, each with the id of the delivery that has its key.
-async fn earlier(link: &mut Link, missed: &[&NewDelivery]) -> StorageResult<HashMap<Uuid, Uuid>> {
+/// For deliveries whose key is known: their ids, each with the id and the body of the delivery that has its key.
+async fn earlier(link: &mut Link, missed: &[&NewDelivery]) -> StorageResult<HashMap<Uuid, (Uuid, Vec<u8>)>> {
     /// Far below SQLite's limit of parameters.
     const MOST: usize = 500;
     let mut found = HashMap::with_capacity(missed.len());
@@ -214,7 +216,7 @@ async fn earlier(link: &mut Link, missed: &[&NewDelivery]) -> StorageResult<Hash
             args![delivery.id, flow_word(delivery.flow), &delivery.contract, &delivery.target, key]
         });
         for row in link.rows(earlier_text(part.len()), values.collect()).await? {
-            found.insert(row.uuid("offered_id")?, row.uuid("id")?);
+            found.insert(row.uuid("offered_id")?, (row.uuid("id")?, row.bytes("body")?.to_vec()));
         }
     }
     Ok(found)

@@ -80,6 +80,29 @@ fn of_row(row: &Row) -> StorageResult<DeliveryRecord> {
     })
 }
 
+pub(super) const NEWEST_KEY: &str = "SELECT idempotency_key FROM deliveries \
+                                     WHERE flow = 'inbound' AND contract = $1 AND target = $2 AND idempotency_key IS NOT NULL \
+                                     ORDER BY idempotency_key DESC LIMIT 1";
+
+/// See [`engine::storage::Storage::newest_key`].
+pub(crate) async fn newest_key(db: &Db, contract: &str, target: &str) -> StorageResult<Option<String>> {
+    let row = db.link(Access::Read).await?.row(NEWEST_KEY, args![contract, target]).await?;
+    row.map(|row| row.text("idempotency_key")).transpose()
+}
+
+/// The index over what waits is the right one, however many deliveries of the target are done: flow and target are written so
+/// that no planner looks for them in the index of keys.
+pub(super) const UNFINISHED: &str = "SELECT id FROM deliveries \
+                                     WHERE state IN ('pending', 'running', 'dead') AND state IN ('pending', 'running') \
+                                     AND contract = $1 AND flow || '' = 'inbound' AND target || '' = $2 \
+                                     AND (idempotency_key IS NULL OR idempotency_key <> $3) LIMIT 1";
+
+/// See [`engine::storage::Storage::has_unfinished`].
+pub(crate) async fn has_unfinished(db: &Db, contract: &str, target: &str, but_key: &str) -> StorageResult<bool> {
+    let row = db.link(Access::Read).await?.row(UNFINISHED, args![contract, target, but_key]).await?;
+    Ok(row.is_some())
+}
+
 pub(super) const DEPTHS: &str = "SELECT state, contract, flow, COUNT(*) AS waiting FROM deliveries \
                                  WHERE state IN ('pending', 'running', 'dead') \
                                  GROUP BY state, contract, flow ORDER BY contract, flow, state";

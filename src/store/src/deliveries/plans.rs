@@ -52,6 +52,9 @@ async fn repeats_are_looked_up_by_their_key() {
 async fn counts_and_lists_use_their_indexes() {
     let (_folder, store) = empty().await;
     assert_uses(&plan(&store, list::DEPTHS).await, "COVERING INDEX deliveries_waiting");
+    assert_uses(&plan(&store, list::UNFINISHED).await, "deliveries_waiting (state=? AND contract=?)");
+    let newest = "COVERING INDEX deliveries_key (flow=? AND contract=? AND target=?";
+    assert_uses(&plan(&store, list::NEWEST_KEY).await, newest);
     let all = DeliveryFilter { limit: 50, ..DeliveryFilter::default() };
     let of_contract = Some("c".to_owned());
     for (filter, index) in [

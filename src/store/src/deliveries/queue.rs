@@ -154,7 +154,7 @@ pub(crate) async fn release(db: &Db, claimed: &[Claimed]) -> StorageResult<()> {
 /// See [`engine::storage::Storage::replay`].
 pub(crate) async fn replay(db: &Db, id: Uuid, now: Timestamp) -> StorageResult<bool> {
     let sql = "UPDATE deliveries SET state = 'pending', attempts = 0, due_at = $2, lease = NULL, finished_at = NULL \
-               WHERE id = $1 AND state IN ('done', 'dead')";
+               WHERE id = $1 AND state IN ('done', 'dead') AND reply_status IS NULL";
     Ok(db.link(Access::Write).await?.execute(sql, args![id, now]).await? == 1)
 }
 

@@ -28,6 +28,37 @@ on_both! {
         assert!(fixture.claim(Flow::Inbound, 10, later(at(0), 1_000_000)).await.is_empty());
     }
 
+    /// What is asked before a job's tick is stored: the newest tick, and whether an earlier one is not done yet.
+    async fn the_ticks_of_a_job_are_known(fixture) {
+        let tick = |minute: i32| {
+            let key = format!("2026-11-23T10:{minute:02}:00Z");
+            NewDelivery { contract: "sweeper".to_owned(), target: "JOB sweep".to_owned(), key: Some(key), ..inbound(None) }
+        };
+        let known = async || {
+            let newest = fixture.store.newest_key("sweeper", "JOB sweep").await.unwrap();
+            (newest, fixture.store.has_unfinished("sweeper", "JOB sweep", "2026-11-23T10:02:00Z").await.unwrap())
+        };
+        let elsewhere = NewDelivery { target: "POST /sweep".to_owned(), ..tick(5) };
+        fixture.store.accept(&[elsewhere, NewDelivery { contract: "other".to_owned(), ..tick(6) }]).await.unwrap();
+        assert_eq!(known().await, (None, false), "of another target and another contract");
+        fixture.store.accept(&[tick(2)]).await.unwrap();
+        assert_eq!(known().await, (tick(2).key, false), "its own delivery is left out");
+        let earlier = tick(1);
+        fixture.store.accept(std::slice::from_ref(&earlier)).await.unwrap();
+        assert_eq!(known().await, (tick(2).key, true), "pending");
+        let claimed = fixture.claim(Flow::Inbound, 10, at(1)).await;
+        assert_eq!(known().await, (tick(2).key, true), "running");
+        for claimed in claimed {
+            let dead = claimed.id == earlier.id;
+            if dead {
+                assert!(fixture.store.fail(&claimed, "broken", Verdict::Dead, at(2)).await.unwrap());
+            } else {
+                assert!(fixture.finish(&claimed, at(2)).await);
+            }
+        }
+        assert_eq!(known().await, (tick(2).key, false), "done or dead");
+    }
+
     /// Concurrent workers share the work and never one delivery.
     async fn concurrent_claims_share_the_work(fixture) {
         let group: Vec<_> = (0..300).map(|_| inbound(None)).collect();

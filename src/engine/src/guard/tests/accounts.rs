@@ -204,6 +204,12 @@ impl Storage for Accounts {
     async fn prune(&self, _: Timestamp, _: Timestamp, _: u32) -> StorageResult<u64> {
         unreachable!()
     }
+    async fn newest_key(&self, _: &str, _: &str) -> StorageResult<Option<String>> {
+        unreachable!()
+    }
+    async fn has_unfinished(&self, _: &str, _: &str, _: &str) -> StorageResult<bool> {
+        unreachable!()
+    }
     async fn depths(&self) -> StorageResult<Vec<QueueDepth>> {
         unreachable!()
     }
