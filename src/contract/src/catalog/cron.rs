@@ -87,6 +87,24 @@ impl Cron {
         None
     }
 
+    /// The last minute at or before a moment (UTC) in which it ran; `None` when there was none within nine years.
+    pub fn last_until(&self, moment: DateTime) -> Option<DateTime> {
+        let mut last = moment.with().second(0).subsec_nanosecond(0).build().ok()?;
+        let start = last.checked_sub(Span::new().years(9)).ok()?;
+        while last > start {
+            if !self.matches_day(last) {
+                last = last.date().yesterday().ok()?.at(23, 59, 0, 0);
+            } else if !has(self.hours, last.hour()) {
+                last = last.with().minute(59).build().ok()?.checked_sub(Span::new().hours(1)).ok()?;
+            } else if !has(self.minutes, last.minute()) {
+                last = last.checked_sub(Span::new().minutes(1)).ok()?;
+            } else {
+                return Some(last);
+            }
+        }
+        None
+    }
+
     fn matches_day(&self, moment: DateTime) -> bool {
         let weekday = match moment.weekday() {
             Weekday::Sunday => 0,
@@ -194,6 +212,19 @@ mod tests {
             let cron = Cron::parse(&format!("{minute} {hour} {day} * *")).unwrap();
             let next = cron.next_after(date(2026, 11, 23).at(10, 7, 30, 0)).unwrap();
             prop_assert!(cron.matches(next));
+        }
+
+        #[test]
+        fn what_comes_next_is_what_was_last_until_the_one_after(
+            fields in ["(\\*|\\*/7|[0-5]?[0-9])", "(\\*|\\*/5|1?[0-9])", "(\\*|1?[1-9])", "(\\*|[1-9])", "(\\*|[0-6])"],
+            seconds in 0_i64..400 * 86_400,
+        ) {
+            let cron = Cron::parse(&fields.join(" ")).unwrap();
+            let moment = date(2026, 1, 1).at(0, 0, 0, 0).checked_add(Span::new().seconds(seconds)).unwrap();
+            let (last, next) = (cron.last_until(moment).unwrap(), cron.next_after(moment).unwrap());
+            prop_assert!(last <= moment && moment < next && cron.matches(last) && cron.matches(next));
+            prop_assert_eq!(cron.next_after(last), Some(next));
+            prop_assert_eq!(cron.last_until(next), Some(next));
         }
     }
 }

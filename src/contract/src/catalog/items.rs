@@ -191,14 +191,18 @@ impl<'a> Resolver<'_, 'a> {
             let message = format!("`{}` needs the path parameter `{{{name}}}` ({meaning}), and a job has no path", handler.name);
             self.push(Finding::new(&PARAMETER_MISSING, message).at(at.key("job").place()));
         }
-        let (with, _) = self.checker.settings(&handler, item.with.as_ref(), JOB_ROOTS, at)?;
-        Some(SurfaceItem::Job(Job { handler, schedule: schedule?, with }))
+        let (with, templates) = self.checker.settings(&handler, item.with.as_ref(), JOB_ROOTS, at)?;
+        Some(SurfaceItem::Job(Job { handler, schedule: schedule?, with, templates }))
     }
 
     fn schedule(&mut self, item: &JobItem, at: Cursor<'_>) -> Option<Schedule> {
         match (&item.every, &item.cron) {
             (Some(every), None) => match parse_duration(every) {
-                Ok(every) => return Some(Schedule::Every(every)),
+                Ok(every) if every.subsec_nanos() == 0 => return Some(Schedule::Every(every)),
+                Ok(_) => {
+                    let message = format!("`{every}` is not a whole number of seconds, and a job runs on a full second");
+                    self.push(Finding::new(&SCHEDULE, message).at(at.key("every").place()).help("write it as `30s` or `15m`"));
+                }
                 Err(message) => self.push(Finding::new(&DURATION_MALFORMED, message).at(at.key("every").place())),
             },
             (None, Some(cron)) => match Cron::parse(cron) {

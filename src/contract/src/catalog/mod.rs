@@ -29,6 +29,7 @@ pub mod model;
 mod paths;
 mod routes;
 mod signature;
+pub mod ticks;
 pub mod units;
 
 pub use model::*;

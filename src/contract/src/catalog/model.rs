@@ -428,14 +428,16 @@ pub struct Job {
     pub handler: Arc<HandlerInfo>,
     /// When it runs.
     pub schedule: Schedule,
-    /// Settings.
+    /// Settings as written.
     pub with: Value,
+    /// Settings compiled: every string a template over the contract and the time.
+    pub templates: Templates,
 }
 
 /// When a job runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Schedule {
-    /// At an interval.
+    /// At an interval of whole seconds, counted from 1970.
     Every(Duration),
     /// By a cron expression in UTC, as written.
     Cron(String),

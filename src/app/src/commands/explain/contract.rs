@@ -1,6 +1,7 @@
 //! All of a contract: who opens the conversation, its whole surface, its auth, what it needs and what proves it.
 
-use contract::catalog::{Catalog, Contract, Schedule, SurfaceItem, units::format_duration};
+use contract::catalog::{Catalog, Contract, Schedule, SurfaceItem, ticks::Ticks, units::format_duration};
+use jiff::Timestamp;
 
 use super::{
     Explanation, Step,
@@ -76,7 +77,9 @@ fn item(item: &SurfaceItem, is_set: IsSet<'_>) -> Vec<String> {
                 Schedule::Every(interval) => format!("every {}", format_duration(*interval)),
                 Schedule::Cron(expression) => format!("at `{expression}` (UTC)"),
             };
-            one(format!("job {} {when}", job.handler.name))
+            let next = Ticks::compile(&job.schedule).ok().and_then(|ticks| ticks.next_after(Timestamp::now()));
+            let next = next.map(|next| format!(", next at {next}")).unwrap_or_default();
+            one(format!("job {} {when}{next}", job.handler.name))
         }
         SurfaceItem::Tool(tool) => {
             one(format!("tool {} → {}{}", tool.name, tool.handler.name, if tool.writes { " (writes)" } else { "" }))

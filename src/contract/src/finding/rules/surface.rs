@@ -111,7 +111,7 @@ pub static SCHEDULE: Rule = Rule {
     code: "MC0414",
     name: "schedule-unclear",
     severity: Severity::Error,
-    explanation: "A job runs `every` so often or by a `cron` expression: one of the two.",
+    explanation: "A job runs `every` so many full seconds or by a `cron` expression: one of the two.",
 };
 
 /// `cron-malformed`.
