@@ -1,17 +1,19 @@
 //! The small languages inside manifests, compiled once when the catalog is made: MiniJinja settings, idempotency keys,
 //! signed payloads and shapes of signature headers.
 //!
-//! Compiling finds what can be wrong without a request (syntax, unknown roots); rendering needs a [`Scope`]. Work per
-//! rendering is bounded by fuel and every undefined name is an error, so a template can neither hang nor silently write
-//! nothing.
+//! Compiling finds what can be wrong without a request (syntax, unknown names, filters and tests); rendering needs a
+//! [`Scope`]. Work per rendering is bounded by fuel, its result by [`MOST_TEXT`], and every undefined name is an error, so a
+//! template can neither hang nor silently write nothing.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc, sync::LazyLock};
+use std::{borrow::Cow, collections::BTreeMap, fmt, io, sync::Arc, sync::LazyLock};
 
 use minijinja::{
     Environment, Error, ErrorKind, UndefinedBehavior, Value as TemplateValue,
     value::{Enumerator, Object},
 };
 use serde_json::Value;
+
+mod vocabulary;
 
 /// The names that a template may use.
 pub const ROOTS: &[&str] = &["body", "headers", "query", "path", "contract", "now"];
@@ -21,6 +23,9 @@ pub const CALL_ROOTS: &[&str] = &["event", "contract", "now"];
 
 /// Instructions that one rendering may execute.
 const FUEL: u64 = 50_000;
+
+/// Most bytes of text in one rendered setting.
+pub const MOST_TEXT: usize = 4 * 1024 * 1024;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
@@ -156,9 +161,9 @@ impl Templates {
                 Node::Plain(_) => false,
                 Node::Text(text) => match &**text {
                     Text::Expression(expression) => expression.undeclared_variables(false).contains(root),
-                    Text::Mixed(environment) => environment
-                        .get_template(ONLY)
-                        .is_ok_and(|template| template.undeclared_variables(false).contains(root)),
+                    Text::Mixed(environment) => {
+                        environment.get_template(ONLY).is_ok_and(|template| template.undeclared_variables(false).contains(root))
+                    }
                 },
                 Node::List(items) => items.iter().any(|node| names(node, root)),
                 Node::Map(items) => items.iter().any(|(_, node)| names(node, root)),
@@ -213,14 +218,20 @@ fn compile_text(text: &str, roots: &[&str]) -> Result<Option<Text>, Vec<String>>
     }
     if let Some(expression) = only_expression(text) {
         let compiled = ENVIRONMENT.compile_expression_owned(expression.to_owned()).map_err(|error| vec![describe(&error)])?;
-        check_names(compiled.undeclared_variables(false), roots)?;
+        check_names(compiled.undeclared_variables(false), compiled.undeclared_variables(true), roots)?;
+        refuse(vocabulary::check(text, roots, &ENVIRONMENT))?;
         return Ok(Some(Text::Expression(compiled)));
     }
     let mut environment = ENVIRONMENT.clone();
     environment.add_template_owned(ONLY, text.to_owned()).map_err(|error| vec![describe(&error)])?;
-    let names = environment.get_template(ONLY).map_err(|error| vec![describe(&error)])?.undeclared_variables(false);
-    check_names(names, roots)?;
+    let template = environment.get_template(ONLY).map_err(|error| vec![describe(&error)])?;
+    check_names(template.undeclared_variables(false), template.undeclared_variables(true), roots)?;
+    refuse(vocabulary::check(text, roots, &ENVIRONMENT))?;
     Ok(Some(Text::Mixed(environment)))
+}
+
+fn refuse(found: Vec<String>) -> Result<(), Vec<String>> {
+    if found.is_empty() { Ok(()) } else { Err(found) }
 }
 
 /// The expression, when the text is exactly one `{{ expression }}`.
@@ -229,19 +240,27 @@ fn only_expression(text: &str) -> Option<&str> {
     (!inner.contains("{{") && !inner.contains("}}") && !inner.contains("{%")).then(|| inner.trim_matches('-').trim())
 }
 
-fn check_names(names: impl IntoIterator<Item = String>, roots: &[&str]) -> Result<(), Vec<String>> {
-    let mut unknown: Vec<String> = names
+/// `names` are the names that the template does not make itself, `members` the same with the fields that it takes of them.
+fn check_names(
+    names: impl IntoIterator<Item = String>,
+    members: impl IntoIterator<Item = String>,
+    roots: &[&str],
+) -> Result<(), Vec<String>> {
+    let sorted = |mut names: Vec<String>| {
+        names.sort();
+        names
+    };
+    let is_unknown = |name: &String| !roots.contains(&name.as_str()) && ENVIRONMENT.globals().all(|(global, _)| global != name);
+    let unknown = sorted(names.into_iter().filter(is_unknown).collect());
+    let is_foreign = |name: &String| name.strip_prefix("contract.").is_some_and(|field| !matches!(field, "id" | "name"));
+    let foreign = sorted(members.into_iter().filter(is_foreign).collect());
+    let unknown = unknown
         .into_iter()
-        .filter(|name| !roots.contains(&name.as_str()) && ENVIRONMENT.globals().all(|(global, _)| global != name))
-        .collect();
-    unknown.sort();
-    if unknown.is_empty() {
-        return Ok(());
-    }
-    Err(unknown
+        .map(|name| format!("the template names `{name}`, which cannot exist; it may use {}", roots.join(", ")));
+    let foreign = foreign
         .into_iter()
-        .map(|name| format!("the template names `{name}`, which cannot exist; it may use {}", roots.join(", ")))
-        .collect())
+        .map(|name| format!("the template names `{name}`; of its contract it sees `contract.id` and `contract.name`"));
+    refuse(unknown.chain(foreign).collect())
 }
 
 /// The error in one line, without the source (which may hold a request's values).
@@ -282,9 +301,56 @@ fn render_text(text: &Text, scope: &Scope) -> Result<Value, Error> {
                     "the expression names something that the request does not have",
                 ));
             }
-            serde_json::to_value(&value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+            let value =
+                serde_json::to_value(&value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))?;
+            if text_of(&value) > MOST_TEXT { Err(too_much_text()) } else { Ok(value) }
         }
-        Text::Mixed(environment) => environment.get_template(ONLY)?.render(scope.0.clone()).map(Value::String),
+        Text::Mixed(environment) => {
+            let mut output = Bounded::default();
+            let rendered = environment.get_template(ONLY)?.render_captured_to(scope.0.clone(), &mut output);
+            if output.is_full {
+                return Err(too_much_text());
+            }
+            rendered?;
+            let text = String::from_utf8(output.text);
+            text.map(Value::String).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+        }
+    }
+}
+
+fn too_much_text() -> Error {
+    Error::new(ErrorKind::InvalidOperation, "the template makes more than 4 MiB of text")
+}
+
+/// Bytes of text in a value.
+fn text_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(text_of).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() + text_of(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    }
+}
+
+/// Takes text until there is too much of it.
+#[derive(Debug, Default)]
+struct Bounded {
+    text: Vec<u8>,
+    is_full: bool,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        if self.text.len() + text.len() > MOST_TEXT {
+            self.is_full = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.text.extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

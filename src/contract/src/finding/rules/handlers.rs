@@ -27,7 +27,7 @@ pub static TEMPLATE_INVALID: Rule = Rule {
     code: "MC0604",
     name: "template-invalid",
     severity: Severity::Error,
-    explanation: "A string in settings is a MiniJinja template over `body headers query path contract now` (in the body of a call: `event contract now`). It has to parse, and it cannot name what does not exist.",
+    explanation: "A string in settings is a MiniJinja template over `body headers query path contract now` (in the body of a call: `event contract now`). It has to parse, it cannot name what does not exist (a filter, a test, a member of `contract` other than `id` and `name`), and it has no `*`, `**` and `tojson` with an indent, by which a request could fill the memory.",
 };
 
 /// `template-parameter`.
