@@ -130,6 +130,13 @@ pub async fn project_or_new(
         Err(reason) => return Ok(Err(reason)),
     };
     let project = Project { id: new_id, key, title: title.to_owned(), created_at: now, updated_at: now };
-    repositories.add_project(&project).await?;
-    Ok(Ok((project, true)))
+    match repositories.add_project(&project).await {
+        Ok(()) => Ok(Ok((project, true))),
+        // Somebody else made it since it was looked for.
+        Err(RepositoryError::Conflict(reason)) => match repositories.project(id_or_key).await? {
+            Some(theirs) => Ok(Ok((theirs, false))),
+            None => Err(RepositoryError::Conflict(reason)),
+        },
+        Err(error) => Err(error),
+    }
 }
