@@ -1,10 +1,11 @@
 //! The fields of text log lines, as `name=value`. Every request opens a span whose fields are written down whether or not a line
 //! follows, so this does no more work than it must; the looks are those of `tracing_subscriber` without a terminal.
 //!
-//! Nothing that a caller sent may act on a terminal or begin a line of its own: texts are quoted and escaped as Rust does,
-//! control characters of everything else are escaped. Only a message may have several lines.
+//! Nothing that a caller sent may act on a terminal or begin a line of its own: texts that are not one plain word are quoted and
+//! escaped as Rust does, control characters of everything else are escaped. Only a message may have several lines.
 
 use std::{
+    cell::Cell,
     error::Error,
     fmt::{self, Debug, Write},
 };
@@ -20,52 +21,64 @@ use tracing_subscriber::{
 pub struct PlainFields;
 
 impl<'writer> FormatFields<'writer> for PlainFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut visitor = Visitor { writer, begun: false, outcome: Ok(()) };
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        // The writer grows from nothing with each piece that it is given, so it is given all of them at once.
+        let mut visitor = Visitor { text: SPARE.take(), outcome: Ok(()) };
         fields.record(&mut visitor);
-        visitor.outcome
+        let Visitor { mut text, outcome } = visitor;
+        let outcome = outcome.and_then(|()| writer.write_str(&text));
+        text.clear();
+        if text.capacity() <= MOST_SPARE {
+            SPARE.set(text);
+        }
+        outcome
     }
 }
 
-struct Visitor<'writer> {
-    writer: Writer<'writer>,
-    begun: bool,
+/// Room that is kept for the next fields, at most.
+const MOST_SPARE: usize = 4096;
+
+thread_local! {
+    static SPARE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+struct Visitor {
+    text: String,
     outcome: fmt::Result,
 }
 
-impl Visitor<'_> {
-    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Escaping<'_, '_>) -> fmt::Result) {
-        if self.outcome.is_ok() {
-            self.outcome = self.try_write(field.name(), value);
-            self.begun = true;
+impl Visitor {
+    fn write(&mut self, field: &Field, value: impl FnOnce(&mut Escaping<'_>) -> fmt::Result) {
+        if self.outcome.is_err() {
+            return;
         }
-    }
-
-    fn try_write(&mut self, name: &str, value: impl FnOnce(&mut Escaping<'_, '_>) -> fmt::Result) -> fmt::Result {
-        if self.begun {
-            self.writer.write_char(' ')?;
+        if !self.text.is_empty() {
+            self.text.push(' ');
         }
-        let is_message = name == "message";
+        let is_message = is_message(field);
         if !is_message {
-            self.writer.write_str(name.strip_prefix("r#").unwrap_or(name))?;
-            self.writer.write_char('=')?;
+            let name = field.name();
+            self.text.push_str(name.strip_prefix("r#").unwrap_or(name));
+            self.text.push('=');
         }
-        value(&mut Escaping { writer: &mut self.writer, lines: is_message })
+        self.outcome = value(&mut Escaping { text: &mut self.text, lines: is_message });
     }
 }
 
-impl Visit for Visitor<'_> {
+fn is_message(field: &Field) -> bool {
+    field.name() == "message"
+}
+
+/// Whether a text can be told from what stands around it without quotes.
+fn is_word(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:{}*+@".contains(&byte);
+    !text.is_empty() && text.bytes().all(plain)
+}
+
+impl Visit for Visitor {
     fn record_str(&mut self, field: &Field, value: &str) {
-        let is_message = field.name() == "message";
-        self.write(field, |out| match value {
-            _ if is_message => out.write_str(value),
-            _ if value.bytes().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\')) => {
-                out.writer.write_char('"')?;
-                out.writer.write_str(value)?;
-                out.writer.write_char('"')
-            }
-            _ => write!(out, "{value:?}"),
-        });
+        let unquoted = is_message(field) || is_word(value);
+        self.write(field, |out| if unquoted { out.write_str(value) } else { write!(out, "{value:?}") });
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
@@ -86,22 +99,23 @@ impl Visit for Visitor<'_> {
 }
 
 /// Escapes control characters on their way.
-struct Escaping<'a, 'writer> {
-    writer: &'a mut Writer<'writer>,
+struct Escaping<'a> {
+    text: &'a mut String,
     /// Whether ends of lines are let through.
     lines: bool,
 }
 
-impl Write for Escaping<'_, '_> {
+impl Write for Escaping<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return self.writer.write_str(text);
+            self.text.push_str(text);
+            return Ok(());
         }
         for character in text.chars() {
             match character {
-                '\n' | '\t' if self.lines => self.writer.write_char(character)?,
-                _ if character.is_control() => write!(self.writer, "{}", character.escape_default())?,
-                _ => self.writer.write_char(character)?,
+                '\n' | '\t' if self.lines => self.text.push(character),
+                _ if character.is_control() => self.text.extend(character.escape_default()),
+                _ => self.text.push(character),
             }
         }
         Ok(())
@@ -154,10 +168,12 @@ mod tests {
         let text = logged(|| {
             let span = tracing::info_span!("request", id = %"r1", contract = "plane-webhook", status = tracing::field::Empty);
             span.record("status", 401);
-            span.in_scope(|| tracing::info!(reason = "wrong", count = 2, "refused"));
+            span.in_scope(|| tracing::info!(reason = "not right", count = 2, "refused"));
         });
         assert!(
-            text.ends_with("request{id=r1 contract=\"plane-webhook\" status=401}: mission_control::fields::tests: refused reason=\"wrong\" count=2\n"),
+            text.ends_with(
+                "request{id=r1 contract=plane-webhook status=401}: mission_control::fields::tests: refused reason=\"not right\" count=2\n"
+            ),
             "{text}"
         );
     }

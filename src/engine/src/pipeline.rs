@@ -79,7 +79,7 @@ impl Engine {
         let (contract, path) = labels(endpoint, target);
         let span = tracing::info_span!(
             "request",
-            request_id = %request_id, method = %parts.method, contract, route = path, status = tracing::field::Empty,
+            request_id = &*request_id, method = parts.method.as_str(), contract, route = path, status = tracing::field::Empty,
         );
         let exchange = Exchange { engine: self, mounted: &mounted, peer, request_id: &request_id };
         let is_head = parts.method == Method::HEAD;
