@@ -5,7 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{lane::words, mapping::is_news};
+use crate::{
+    lane::words,
+    mapping::{believed, is_news},
+};
 
 words! {
     /// The system that asks.
@@ -158,7 +161,7 @@ impl Approval {
     pub fn decide(&self, decision: Decision, now: Timestamp) -> DecisionOutcome {
         match self.state_at(now) {
             ApprovalState::Pending => {
-                let source_updated_at = self.source_updated_at.max(Some(decision.decided_at));
+                let source_updated_at = self.source_updated_at.max(Some(believed(decision.decided_at, now)));
                 let state = ApprovalState::decided(decision.verdict);
                 DecisionOutcome::Decided(Box::new(Self { state, decision: Some(decision), source_updated_at, ..self.clone() }))
             }

@@ -1,6 +1,6 @@
 //! External mappings: each ties a local object to one remote object.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -38,6 +38,15 @@ pub struct ExternalMapping {
     pub deleted_at: Option<Timestamp>,
 }
 
+/// How far the clock of a sender may be ahead of ours.
+const AHEAD: SignedDuration = SignedDuration::from_mins(5);
+
+/// The time of change that a sender states, as it is kept and compared: one that lies further ahead than clocks differ would
+/// make everything later look old, for ever.
+pub fn believed(stated: Timestamp, now: Timestamp) -> Timestamp {
+    now.checked_add(AHEAD).map_or(stated, |latest| stated.min(latest))
+}
+
 /// Whether news of `incoming` may be applied over what was applied at `applied`: the newest wins, equal times apply again
 /// (a webhook per changed field carries one time), and news without a time always applies.
 pub fn is_news(applied: Option<Timestamp>, incoming: Option<Timestamp>) -> bool {
@@ -56,5 +65,14 @@ mod tests {
         let (early, late) = (Some(Timestamp::UNIX_EPOCH), Some(Timestamp::MAX));
         assert!(is_news(early, late) && is_news(early, early) && !is_news(late, early));
         assert!(is_news(None, early) && is_news(late, None) && is_news(None, None));
+    }
+
+    #[test]
+    fn a_clock_far_ahead_is_not_believed() {
+        let at = |second| Timestamp::from_second(second).expect("a time");
+        assert_eq!(believed(at(1_000), at(2_000)), at(1_000));
+        assert_eq!(believed(at(2_300), at(2_000)), at(2_300));
+        assert_eq!(believed(Timestamp::MAX, at(2_000)), at(2_300));
+        assert_eq!(believed(at(5), Timestamp::MAX), at(5));
     }
 }

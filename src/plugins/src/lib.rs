@@ -122,7 +122,7 @@ mod tests {
         }
         let (_, mut import) = fixtures("warp").remove(0);
         import["team"]["extra"] = json!(1);
-        assert_eq!(refused("warp.setup_import", &import), ["/team"]);
+        assert_eq!(refused("warp.setup_import", &import), ["/team/extra"]);
     }
 
     #[test]

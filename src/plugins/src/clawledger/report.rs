@@ -1,7 +1,7 @@
 //! Reading an approval as an asking system reports it: the approval itself, or an event around it (`{event, approval}`). It
 //! takes what is there, keeps members that it does not know in the payload, and names every member that does not fit.
 
-use domain::{Approval, ApprovalSource, ApprovalState, Decision, Verdict};
+use domain::{Approval, ApprovalSource, ApprovalState, Decision, Verdict, mapping::believed};
 use engine::problem::Violation;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -248,7 +248,7 @@ impl Report {
             state,
             decision,
             payload: self.payload.or_else(|| stored.map(|stored| stored.payload.clone())).unwrap_or_else(|| json!({})),
-            source_updated_at: at,
+            source_updated_at: at.map(|at| believed(at, now)),
         })
     }
 }
@@ -336,6 +336,18 @@ mod tests {
         let report = read(&json!({"approval_id": "a-1", "title": "t"}), "/1").unwrap();
         let pointers: Vec<_> = report.onto(None, at(1)).unwrap_err().into_iter().map(|violation| violation.pointer).collect();
         assert_eq!(pointers, ["/1/project_id", "/1/task_key"]);
+    }
+
+    #[test]
+    fn clawledger_a_clock_that_is_ahead_does_not_silence_later_news() {
+        let mut report = first();
+        report["updated_at"] = json!("2099-01-01T00:00:00Z");
+        let stored = read(&report, "").unwrap().onto(None, at(100)).unwrap();
+        assert_eq!(stored.source_updated_at, Some(at(400)));
+        report["updated_at"] = json!(at(500).to_string());
+        report["title"] = json!("Deploy now");
+        let news = read(&report, "").unwrap().onto(Some(&stored), at(500)).unwrap();
+        assert!(matches!(stored.absorb(news), domain::NewsOutcome::Changed(changed) if changed.title == "Deploy now"));
     }
 
     #[test]

@@ -13,9 +13,9 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Outcome, SOURCE,
+    Outcome,
     event::{CommentNews, Object},
-    issue,
+    issue, mapping,
 };
 use crate::support::{Effect, Effects, refused, tasks, text};
 
@@ -30,7 +30,7 @@ pub(super) async fn apply(
     news: Object<CommentNews>,
     now: Timestamp,
 ) -> Result<Outcome, Problem> {
-    let mapping = mapping_of(repositories, &news.id).await?;
+    let mapping = mapping::find(repositories, MappedKind::Comment, &news.id).await?;
     let Some(mapping) = mapping else { return add(repositories, effects, project, news, now).await };
     if mapping.deleted_at.is_some() || !is_news(mapping.source_updated_at, news.at) {
         return Ok(Outcome::Unchanged);
@@ -58,7 +58,7 @@ async fn add(
     news: Object<CommentNews>,
     now: Timestamp,
 ) -> Result<Outcome, Problem> {
-    let issue = issue::mapping_of(repositories, &news.says.issue).await?;
+    let issue = mapping::find(repositories, MappedKind::Task, &news.says.issue).await?;
     if issue.as_ref().is_some_and(|issue| issue.deleted_at.is_some()) {
         return Ok(Outcome::Unchanged);
     }
@@ -80,7 +80,7 @@ async fn add(
         updated_at: now,
         deleted_at: None,
     };
-    repositories.put_mapping(&link(&news.id, comment.id, news.at)).await.map_err(refused)?;
+    repositories.put_mapping(&mapping::link(MappedKind::Comment, &news.id, comment.id, news.at)).await.map_err(refused)?;
     put(repositories, effects, "comment.created", comment).await?;
     Ok(Outcome::Applied)
 }
@@ -92,15 +92,10 @@ pub(super) async fn delete(
     news: Object<()>,
     now: Timestamp,
 ) -> Result<Outcome, Problem> {
-    let mapping = mapping_of(repositories, &news.id).await?;
-    if mapping.as_ref().is_some_and(|mapping| mapping.deleted_at.is_some()) {
+    let Some(tombstone) = mapping::bury(repositories, MappedKind::Comment, &news, now).await? else {
         return Ok(Outcome::Unchanged);
-    }
-    let mapping = mapping.unwrap_or_else(|| link(&news.id, Uuid::nil(), None));
-    let source_updated_at = mapping.source_updated_at.max(news.at);
-    let comment = repositories.comment(mapping.local_id).await.map_err(refused)?;
-    let tombstone = ExternalMapping { source_updated_at, deleted_at: Some(now), ..mapping };
-    repositories.put_mapping(&tombstone).await.map_err(refused)?;
+    };
+    let comment = repositories.comment(tombstone.local_id).await.map_err(refused)?;
     let Some(comment) = comment.filter(|comment| comment.deleted_at.is_none()) else { return Ok(Outcome::Unchanged) };
     put(repositories, effects, "comment.deleted", Comment { deleted_at: Some(now), updated_at: now, ..comment }).await?;
     Ok(Outcome::Applied)
@@ -122,19 +117,4 @@ async fn put(
         data: json!({ "comment": comment }),
     });
     Ok(())
-}
-
-async fn mapping_of(repositories: &mut dyn Repositories, comment: &str) -> Result<Option<ExternalMapping>, Problem> {
-    repositories.mapping(SOURCE, MappedKind::Comment, comment).await.map_err(refused)
-}
-
-fn link(comment: &str, local_id: Uuid, at: Option<Timestamp>) -> ExternalMapping {
-    ExternalMapping {
-        source: SOURCE.to_owned(),
-        kind: MappedKind::Comment,
-        external_id: comment.to_owned(),
-        local_id,
-        source_updated_at: at,
-        deleted_at: None,
-    }
 }

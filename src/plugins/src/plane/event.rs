@@ -2,7 +2,7 @@
 //! in either spelling, states, labels and people as objects or bare ids, fields that are missing. Only the id of an object
 //! that is to be changed cannot be missing.
 
-use domain::{Lane, Priority, TaskPatch};
+use domain::{Lane, Priority, TaskPatch, mapping::believed};
 use engine::problem::Problem;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,6 +24,21 @@ pub(super) enum News {
     Project(Object<Option<String>>),
     /// Anything else: `cycle.created`, or `none` for a body that names no event.
     Unknown(String),
+}
+
+impl News {
+    /// The news with a time that is not ahead of ours by more than clocks differ.
+    pub(super) fn believed(mut self, now: Timestamp) -> Self {
+        let at = match &mut self {
+            Self::Issue(object) => &mut object.at,
+            Self::IssueDeleted(object) | Self::CommentDeleted(object) => &mut object.at,
+            Self::Comment(object) => &mut object.at,
+            Self::Project(object) => &mut object.at,
+            Self::Unknown(_) => return self,
+        };
+        *at = at.map(|at| kept(believed(at, now)));
+        self
+    }
 }
 
 /// An object of Plane and what is said about it.

@@ -5,13 +5,8 @@ use engine::problem::Problem;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Outcome, SOURCE, event::Object};
+use super::{Outcome, event::Object, mapping};
 use crate::support::{self, Effects, refused, tasks};
-
-/// The mapping of an issue.
-pub(super) async fn mapping_of(repositories: &mut dyn Repositories, issue: &str) -> Result<Option<ExternalMapping>, Problem> {
-    repositories.mapping(SOURCE, MappedKind::Task, issue).await.map_err(refused)
-}
 
 /// Applies news of an issue: its task is made in `project`, or changed wherever it is.
 pub(super) async fn apply(
@@ -21,7 +16,7 @@ pub(super) async fn apply(
     news: Object<TaskPatch>,
     now: Timestamp,
 ) -> Result<Outcome, Problem> {
-    let Some(mapping) = mapping_of(repositories, &news.id).await? else {
+    let Some(mapping) = mapping::find(repositories, MappedKind::Task, &news.id).await? else {
         let task = tasks::add(repositories, effects, project, news.says, now).await?;
         tie(repositories, &news.id, task.id, news.at).await?;
         return Ok(Outcome::Applied);
@@ -44,18 +39,13 @@ pub(super) async fn delete(
     news: Object<()>,
     now: Timestamp,
 ) -> Result<Outcome, Problem> {
-    let mapping = mapping_of(repositories, &news.id).await?;
-    if mapping.as_ref().is_some_and(|mapping| mapping.deleted_at.is_some()) {
+    let Some(tombstone) = mapping::bury(repositories, MappedKind::Task, &news, now).await? else {
         return Ok(Outcome::Unchanged);
-    }
-    let mapping = mapping.unwrap_or_else(|| link(&news.id, Uuid::nil(), None));
-    let found = living(repositories, &mapping).await?;
+    };
+    let found = living(repositories, &tombstone).await?;
     if let Some((project, task)) = &found {
         tasks::delete(repositories, effects, project, task, now).await?;
     }
-    let source_updated_at = mapping.source_updated_at.max(news.at);
-    let tombstone = ExternalMapping { source_updated_at, deleted_at: Some(now), ..mapping };
-    repositories.put_mapping(&tombstone).await.map_err(refused)?;
     Ok(if found.is_some() { Outcome::Applied } else { Outcome::Unchanged })
 }
 
@@ -66,18 +56,7 @@ pub(super) async fn tie(
     task: Uuid,
     at: Option<Timestamp>,
 ) -> Result<(), Problem> {
-    repositories.put_mapping(&link(issue, task, at)).await.map_err(refused)
-}
-
-fn link(issue: &str, task: Uuid, at: Option<Timestamp>) -> ExternalMapping {
-    ExternalMapping {
-        source: SOURCE.to_owned(),
-        kind: MappedKind::Task,
-        external_id: issue.to_owned(),
-        local_id: task,
-        source_updated_at: at,
-        deleted_at: None,
-    }
+    repositories.put_mapping(&mapping::link(MappedKind::Task, issue, task, at)).await.map_err(refused)
 }
 
 /// The task behind a mapping with its project; `None` when there is none or it was deleted here.

@@ -7,6 +7,7 @@
 mod comment;
 mod event;
 mod issue;
+mod mapping;
 mod project;
 pub(crate) mod receive_event;
 

@@ -113,7 +113,7 @@ async fn apply(
     body: &Value,
     now: Timestamp,
 ) -> Result<Outcome, Problem> {
-    let news = event::read(body)?;
+    let news = event::read(body)?.believed(now);
     if let News::Unknown(kind) = &news {
         repositories.count_unknown_event(SOURCE, kind, now).await.map_err(refused)?;
         return Ok(Outcome::Counted);

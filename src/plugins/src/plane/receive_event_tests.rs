@@ -81,6 +81,17 @@ fn plane_webhook_an_update_moves_and_renames() {
 }
 
 #[test]
+fn plane_webhook_a_clock_that_is_ahead_freezes_nothing() {
+    let far = 4_070_908_800;
+    let mut memory = Memory::default();
+    run(&mut memory, &[issue_event("created", ISSUE, far, "a", STATES[0]), comment_event("created", COMMENT, ISSUE, far, "x")]);
+    let correct =
+        [issue_event("updated", ISSUE, 1_000_400, "b", STATES[1]), comment_event("updated", COMMENT, ISSUE, 1_000_400, "y")];
+    run(&mut memory, &correct);
+    assert_eq!((memory.tasks[0].title.as_str(), memory.comments[0].body.as_str()), ("b", "y"));
+}
+
+#[test]
 fn plane_webhook_a_repeat_writes_nothing() {
     let mut memory = Memory::default();
     let events = [

@@ -5,7 +5,10 @@
 
 use async_trait::async_trait;
 use contract::handler::{Effect, HandlerInfo, ReplyInfo, schema_of};
-use domain::{ExternalMapping, MappedKind, Repositories, TaskKey, TaskPatch, mapping::is_news};
+use domain::{
+    ExternalMapping, MappedKind, Repositories, TaskKey, TaskPatch,
+    mapping::{believed, is_news},
+};
 use engine::{
     handler::{Context, Handler, Reply, Request},
     problem::{Problem, ProblemKind},
@@ -89,7 +92,7 @@ async fn apply(
     }
     let project_ref = settings.project.0.trim();
     let project = support::project_or_new(repositories, effects, project_ref, project_ref, now).await?;
-    let (at, patch) = (settings.updated_at.map(support::kept), patch(settings, title));
+    let (at, patch) = (settings.updated_at.map(|at| support::kept(believed(at, now))), patch(settings, title));
     let Some(mapping) = repositories.mapping(&source, MappedKind::Task, &key).await.map_err(refused)? else {
         let task = tasks::add(repositories, effects, &project, patch, now).await?;
         let mapping = ExternalMapping {
@@ -193,6 +196,16 @@ mod tests {
         assert!(!upsert(&mut memory, dated(8, "old")).await.unwrap().changed);
         assert_eq!(memory.tasks[0].title, "new");
         assert!(upsert(&mut memory, dated(10, "newer")).await.unwrap().changed);
+    }
+
+    #[tokio::test]
+    async fn tasks_upsert_is_not_frozen_by_a_clock_that_is_ahead() {
+        let mut memory = Memory::default();
+        let dated = |time: &str, title: &str| json!({"project": "demo", "key": "k", "title": title, "updated_at": time});
+        upsert(&mut memory, dated("2099-01-01T00:00:00Z", "from the future")).await.unwrap();
+        assert_eq!(memory.mappings[0].source_updated_at, Some(at(305)));
+        let correct = at(306).to_string();
+        assert!(upsert(&mut memory, dated(&correct, "corrected")).await.unwrap().changed);
     }
 
     #[tokio::test]
