@@ -175,7 +175,7 @@ fn catalog() -> Catalog {
         ("planned/later.yaml", PLANNED.as_bytes()),
     ]);
     let handlers = handlers();
-    let options = Options { handlers: &handlers, today: date(2026, 11, 23), version: "2.0.0", repository: None };
+    let options = Options { handlers: &handlers, today: Some(date(2026, 11, 23)), version: "2.0.0", repository: None };
     let resolution = resolve(&folder, &options);
     resolution.catalog.unwrap_or_else(|| panic!("the sample does not resolve: {:#?}", resolution.findings))
 }
