@@ -10,6 +10,7 @@ CREATE TABLE deliveries (
     target          TEXT COLLATE "C" NOT NULL,
     handler         TEXT    NOT NULL,
     idempotency_key TEXT COLLATE "C",
+    key_scope       TEXT COLLATE "C" NOT NULL,      -- what a key is one key for: path parameters and sender
     subject         TEXT COLLATE "C",
     state           TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending', 'running', 'done', 'dead')),
     attempts        BIGINT  NOT NULL DEFAULT 0,
@@ -31,7 +32,7 @@ CREATE TABLE deliveries (
 -- A queue leaves dead rows behind at its front: clean up after a share of it that suits a queue, not an archive.
 WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000, autovacuum_analyze_scale_factor = 0.05);
 -- One effect for one key.
-CREATE UNIQUE INDEX deliveries_key ON deliveries (flow, contract, target, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE UNIQUE INDEX deliveries_key ON deliveries (flow, contract, target, idempotency_key, key_scope) WHERE idempotency_key IS NOT NULL;
 -- What a worker looks for.
 CREATE INDEX deliveries_due ON deliveries (flow, due_at, seq) WHERE state IN ('pending', 'running');
 -- Whether an earlier event of the same subject is still on its way.

@@ -9,6 +9,7 @@ CREATE TABLE deliveries (
     target          TEXT    NOT NULL,
     handler         TEXT    NOT NULL,
     idempotency_key TEXT,
+    key_scope       TEXT    NOT NULL,               -- what a key is one key for: path parameters and sender
     subject         TEXT,
     state           TEXT    NOT NULL CHECK (state IN ('pending', 'running', 'done', 'dead')),
     attempts        INTEGER NOT NULL DEFAULT 0,
@@ -28,7 +29,7 @@ CREATE TABLE deliveries (
     reply_body      BLOB
 ) STRICT;
 -- One effect for one key.
-CREATE UNIQUE INDEX deliveries_key ON deliveries (flow, contract, target, idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE UNIQUE INDEX deliveries_key ON deliveries (flow, contract, target, idempotency_key, key_scope) WHERE idempotency_key IS NOT NULL;
 -- What a worker looks for.
 CREATE INDEX deliveries_due ON deliveries (flow, due_at, seq) WHERE state IN ('pending', 'running');
 -- Whether an earlier event of the same subject is still on its way.

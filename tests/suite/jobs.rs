@@ -142,6 +142,7 @@ on_both!(after_a_stop_the_newest_missed_tick_is_made_up_for, |world| async move 
         target: "JOB engine.emit".to_owned(),
         handler: "engine.emit".to_owned(),
         key: Some(earlier.clone()),
+        key_scope: String::new(),
         subject: None,
         message: Message::default(),
         request_id: "earlier".to_owned(),

@@ -170,6 +170,7 @@ async fn store(engine: &Engine, route: &MountedRoute, tick: Timestamp) -> Result
         target: route.target.clone(),
         handler: route.handler.info.name.to_owned(),
         key: Some(key),
+        key_scope: String::new(),
         subject: None,
         message: Message::default(),
         request_id: Uuid::now_v7().to_string(),

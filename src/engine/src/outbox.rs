@@ -57,6 +57,7 @@ pub fn delivery(
         target: call.variable.clone(),
         handler: kind.to_owned(),
         key: None,
+        key_scope: String::new(),
         subject: Some(subject.to_owned()),
         message: Message { body, ..Message::default() },
         request_id: context.request_id.clone(),

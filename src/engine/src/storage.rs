@@ -77,8 +77,10 @@ pub struct NewDelivery {
     pub target: String,
     /// Inbound: the handler's name. Outbound: the event's type.
     pub handler: String,
-    /// Idempotency key; unique within contract, target and flow. `None`: every delivery is its own.
+    /// Idempotency key; unique within contract, target, flow and scope. `None`: every delivery is its own.
     pub key: Option<String>,
+    /// What the key is one key for, beside contract and target: path parameters and sender. Empty where that is all.
+    pub key_scope: String,
     /// Outbound: deliveries of one contract, target and subject are sent in order.
     pub subject: Option<String>,
     /// The message.

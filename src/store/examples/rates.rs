@@ -52,6 +52,7 @@ fn delivery() -> NewDelivery {
         target: "POST /api/v1/projects/{project_id}/integrations/plane/webhook".to_owned(),
         handler: "plane.receive_event".to_owned(),
         key: Some(id.to_string()),
+        key_scope: String::new(),
         subject: None,
         message: Message {
             path: "/api/v1/projects/demo/integrations/plane/webhook".to_owned(),

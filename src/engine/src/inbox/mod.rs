@@ -28,7 +28,7 @@ pub fn delivery_of(
     state: DeliveryState,
 ) -> Result<NewDelivery, Problem> {
     let key = match &target.route.delivery.key {
-        Some(expression) => key_of(expression, request)?.map(|key| scoped(&key, request)),
+        Some(expression) => key_of(expression, request)?,
         None => None,
     };
     let clean = |text: &str| mounted.scrubber.text(text).into_owned();
@@ -38,6 +38,7 @@ pub fn delivery_of(
         contract: target.contract.id.clone(),
         target: target.stored_as.clone(),
         handler: target.handler.info.name.to_owned(),
+        key_scope: key.as_ref().map(|_| key_scope(request)).unwrap_or_default(),
         key,
         subject: None,
         message: Message {
@@ -57,9 +58,9 @@ pub fn delivery_of(
 
 /// A sender's key is one key for what it is sent to and for who sends it: the same message may go to two projects, and nobody
 /// gets another caller's answer.
-fn scoped(key: &str, request: &Request) -> String {
+fn key_scope(request: &Request) -> String {
     let params: Vec<&str> = request.params.iter().map(|(_, value)| value.as_str()).collect();
-    serde_json::json!([key, params, request.principal.identity()]).to_string()
+    serde_json::json!([params, request.principal.identity()]).to_string()
 }
 
 /// The idempotency key of a request. `None` when the request lacks what the expression names: such a delivery is its own.

@@ -24,11 +24,11 @@ const LONGEST_KEY: usize = 512;
 /// Most rows of one statement on SQLite; smaller groups use the next smaller sizes, so that few texts are prepared.
 const SIZES: [usize; 4] = [64, 16, 4, 1];
 
-const COLUMNS: &str = "id, flow, contract, target, handler, idempotency_key, subject, state, max_attempts, due_at, received_at, \
+const COLUMNS: &str = "id, flow, contract, target, handler, idempotency_key, key_scope, subject, state, max_attempts, due_at, received_at, \
                        finished_at, request_id, actor, message, body";
-const COLUMN_COUNT: usize = 16;
+const COLUMN_COUNT: usize = 17;
 const ONCE: &str =
-    "ON CONFLICT (flow, contract, target, idempotency_key) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING id";
+    "ON CONFLICT (flow, contract, target, idempotency_key, key_scope) WHERE idempotency_key IS NOT NULL DO NOTHING RETURNING id";
 
 /// One statement for every size of [`SIZES`].
 static INSERT_VALUES: LazyLock<[String; 4]> = LazyLock::new(|| {
@@ -39,8 +39,8 @@ static INSERT_VALUES: LazyLock<[String; 4]> = LazyLock::new(|| {
 static INSERT_ARRAYS: LazyLock<String> = LazyLock::new(|| {
     format!(
         "INSERT INTO deliveries ({COLUMNS}) SELECT {COLUMNS} FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], \
-         $6::text[], $7::text[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], \
-         $15::text[], $16::bytea[]) WITH ORDINALITY AS offered ({COLUMNS}, position) ORDER BY position {ONCE}"
+         $6::text[], $7::text[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[], $14::text[], \
+         $15::text[], $16::text[], $17::bytea[]) WITH ORDINALITY AS offered ({COLUMNS}, position) ORDER BY position {ONCE}"
     )
 });
 
@@ -91,7 +91,7 @@ pub(crate) async fn accept(db: &Db, group: &[NewDelivery]) -> StorageResult<Vec<
 }
 
 fn order(delivery: &NewDelivery) -> (Option<String>, String, String) {
-    (delivery.key.clone(), delivery.contract.clone(), delivery.target.clone())
+    (delivery.key.clone(), format!("{}\n{}", delivery.contract, delivery.target), delivery.key_scope.clone())
 }
 
 async fn insert_in_transaction(link: &mut Link, deliveries: &[&NewDelivery]) -> StorageResult<HashSet<Uuid>> {
@@ -155,6 +155,7 @@ fn row(delivery: &NewDelivery) -> StorageResult<Vec<Arg<'_>>> {
         &delivery.target,
         &delivery.handler,
         Arg::Text(delivery.key.as_deref().map(short)),
+        Arg::Text(Some(short(&delivery.key_scope))),
         Arg::Text(delivery.subject.as_deref().map(short)),
         state_word(delivery.state),
         delivery.max_attempts,
@@ -181,6 +182,7 @@ fn columns<'a>(deliveries: &[&'a NewDelivery]) -> StorageResult<Vec<Arg<'a>>> {
         texts(|delivery| Some(clean(Cow::Borrowed(&delivery.target)))),
         texts(|delivery| Some(clean(Cow::Borrowed(&delivery.handler)))),
         texts(|delivery| delivery.key.as_deref().map(short)),
+        texts(|delivery| Some(short(&delivery.key_scope))),
         texts(|delivery| delivery.subject.as_deref().map(short)),
         texts(|delivery| Some(Cow::Borrowed(state_word(delivery.state)))),
         numbers(|delivery| Some(delivery.max_attempts.into())),
@@ -194,14 +196,14 @@ fn columns<'a>(deliveries: &[&'a NewDelivery]) -> StorageResult<Vec<Arg<'a>>> {
     ])
 }
 
-/// Five placeholders for each delivery: id, flow, contract, target, key.
+/// Six placeholders for each delivery: id, flow, contract, target, key, scope of the key.
 pub(super) fn earlier_text(deliveries: usize) -> String {
     format!(
-        "WITH offered (offered_id, flow, contract, target, idempotency_key) AS (VALUES {}) \
+        "WITH offered (offered_id, flow, contract, target, idempotency_key, key_scope) AS (VALUES {}) \
          SELECT offered.offered_id AS offered_id, known.id AS id, known.body AS body FROM offered JOIN deliveries AS known \
          ON known.flow = offered.flow AND known.contract = offered.contract AND known.target = offered.target \
-         AND known.idempotency_key = offered.idempotency_key",
-        placeholders(deliveries, 5)
+         AND known.idempotency_key = offered.idempotency_key AND known.key_scope = offered.key_scope",
+        placeholders(deliveries, 6)
     )
 }
 
@@ -213,7 +215,8 @@ async fn earlier(link: &mut Link, missed: &[&NewDelivery]) -> StorageResult<Hash
     for part in missed.chunks(MOST) {
         let values = part.iter().flat_map(|delivery| {
             let key = Arg::Text(delivery.key.as_deref().map(short));
-            args![delivery.id, flow_word(delivery.flow), &delivery.contract, &delivery.target, key]
+            let scope = Arg::Text(Some(short(&delivery.key_scope)));
+            args![delivery.id, flow_word(delivery.flow), &delivery.contract, &delivery.target, key, scope]
         });
         for row in link.rows(earlier_text(part.len()), values.collect()).await? {
             found.insert(row.uuid("offered_id")?, (row.uuid("id")?, row.bytes("body")?.to_vec()));
@@ -234,8 +237,8 @@ pub(crate) async fn take_key(link: &mut Link, delivery: &NewDelivery, body_diges
     }
     let key = Arg::Text(delivery.key.as_deref().map(short));
     let sql = "SELECT body, body_digest, reply_status, reply_type, reply_body FROM deliveries \
-               WHERE flow = $1 AND contract = $2 AND target = $3 AND idempotency_key = $4";
-    let row = link.row(sql, args![flow_word(delivery.flow), &delivery.contract, &delivery.target, key]).await?;
+               WHERE flow = $1 AND contract = $2 AND target = $3 AND idempotency_key = $4 AND key_scope = $5";
+    let row = link.row(sql, args![flow_word(delivery.flow), &delivery.contract, &delivery.target, key, Arg::Text(Some(short(&delivery.key_scope)))]).await?;
     let row = row.ok_or_else(|| StorageError::Conflict("the earlier delivery of a key was removed in this moment".to_owned()))?;
     let body_digest = match row.opt_bytes("body_digest")? {
         Some(digest) => digest,

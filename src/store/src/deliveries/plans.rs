@@ -45,7 +45,7 @@ async fn claims_and_pruning_use_their_indexes() {
 async fn repeats_are_looked_up_by_their_key() {
     let (_folder, store) = empty().await;
     let steps = plan(&store, &inbox::earlier_text(3)).await;
-    assert_uses(&steps, "deliveries_key (flow=? AND contract=? AND target=? AND idempotency_key=?)");
+    assert_uses(&steps, "deliveries_key (flow=? AND contract=? AND target=? AND idempotency_key=? AND key_scope=?)");
 }
 
 #[tokio::test]

@@ -171,6 +171,7 @@ pub(crate) fn inbound(key: Option<&str>) -> NewDelivery {
         target: "POST /hooks/plane".to_owned(),
         handler: "plane.receive_event".to_owned(),
         key: key.map(str::to_owned),
+        key_scope: String::new(),
         subject: None,
         message: Message {
             path: "/hooks/plane".to_owned(),

@@ -273,6 +273,7 @@ mod tests {
             target: "POST /hook".to_owned(),
             handler: "engine.emit".to_owned(),
             key: None,
+            key_scope: String::new(),
             subject: None,
             message: Message {
                 path: "/hook".to_owned(),
