@@ -10,6 +10,7 @@ pub mod operator;
 pub mod plane;
 pub mod program;
 pub mod proxy;
+pub mod raw;
 pub mod receiver;
 pub mod request;
 pub mod server;

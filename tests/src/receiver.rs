@@ -8,7 +8,7 @@ use std::{
 use axum::{Router, body::Bytes, extract::State};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::Value;
-use tokio::{net::TcpListener, task::AbortHandle};
+use tokio::{net::TcpListener, sync::Semaphore, task::AbortHandle};
 
 use crate::server::eventually;
 
@@ -33,10 +33,12 @@ pub struct Receiver {
     task: AbortHandle,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Notes {
     received: Arc<Mutex<Vec<Received>>>,
     answers: Arc<Mutex<VecDeque<u16>>>,
+    /// Each answer takes one.
+    permits: Arc<Semaphore>,
 }
 
 impl Receiver {
@@ -44,7 +46,8 @@ impl Receiver {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("its address"));
-        let notes = Notes::default();
+        let permits = Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
+        let notes = Notes { received: Arc::default(), answers: Arc::default(), permits };
         let router = Router::new().fallback(note).with_state(notes.clone());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.expect("it serves") }).abort_handle();
         Self { url, notes, task }
@@ -53,6 +56,16 @@ impl Receiver {
     /// Answers the next requests with these statuses, one after the other, and 200 afterwards.
     pub fn answer(&self, statuses: &[u16]) {
         self.notes.answers.lock().expect("the answers").extend(statuses);
+    }
+
+    /// Leaves further requests without an answer until [`Self::release`].
+    pub fn hold(&self) {
+        self.notes.permits.forget_permits(Semaphore::MAX_PERMITS);
+    }
+
+    /// Answers this many requests, those that wait first.
+    pub fn release(&self, count: usize) {
+        self.notes.permits.add_permits(count);
     }
 
     /// What came so far.
@@ -87,6 +100,7 @@ impl Received {
 
 async fn note(State(notes): State<Notes>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> StatusCode {
     notes.received.lock().expect("the notes").push(Received { method, uri, headers, body: body.into() });
+    notes.permits.acquire().await.expect("the semaphore is never closed").forget();
     let status = notes.answers.lock().expect("the answers").pop_front().unwrap_or(200);
     StatusCode::from_u16(status).expect("a status")
 }

@@ -38,7 +38,7 @@ on_both!(every_method_and_preset, |world| async move {
 });
 
 /// A folder of contracts that use every guarding method, alone and together, and every preset of the repository.
-fn everything(world: &World) -> PathBuf {
+pub fn everything(world: &World) -> PathBuf {
     let target = world.contracts_of(&[]);
     world::copy_folder(&program::repository().join("contracts/discovery"), &target.join("discovery"));
     world::copy_folder(&program::repository().join("tests/fixtures/matrix"), &target);

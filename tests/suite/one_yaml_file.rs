@@ -55,7 +55,8 @@ on_both!(accept_stores_each_delivery_once, |world| async move {
     };
     let first = send("a?copy=1", &json!({"id": 7, "text": "grüezi"})).send().await.expect(201).json();
     assert_eq!((&first["status"], &first["replayed"]), (&json!("accepted"), &json!(false)));
-    let again = send("a", &json!({"id": 7, "text": "otherwise"})).send().await.expect(201).json();
+    send("a", &json!({"id": 7, "text": "otherwise"})).send().await.expect_problem(409);
+    let again = send("a", &json!({"id": 7, "text": "grüezi"})).send().await.expect(201).json();
     assert_eq!((&again["replayed"], &again["delivery_id"]), (&json!(true), &first["delivery_id"]));
     let other = send("b", &json!({"id": 7})).send().await.expect(201).json();
     assert_ne!(other["delivery_id"], first["delivery_id"], "the key is the box and the id");
@@ -77,7 +78,7 @@ on_both!(accept_stores_each_delivery_once, |world| async move {
     assert!(headers.iter().all(|header| header[0] != "authorization"), "{headers:#?}");
 });
 
-const EMIT: &str = "
+pub const EMIT: &str = "
 schema: 1
 id: shop-orders
 name: Orders of a shop, told to the warehouse

@@ -23,8 +23,11 @@ pub fn metrics_md(metrics: &[MetricInfo]) -> String {
     page.push_str(
         "# Metrics\n\n`GET /metrics` answers in the Prometheus text format. Names and labels are stable: one goes away only \
          after a release in which it is deprecated. Labels come from the contracts (ids, path templates, methods of auth), \
-         never from what callers send, so their number is bounded. Beside these, the endpoint has the usual `process_*` \
-         metrics of the process.\n\n",
+         never from what callers send, so their number is bounded. Beside these, the endpoint has the usual metrics of the \
+         process: `mission_control_process_cpu_seconds_total`, `mission_control_process_max_fds`, \
+         `mission_control_process_open_fds`, `mission_control_process_resident_memory_bytes`, \
+         `mission_control_process_start_time_seconds`, `mission_control_process_threads` and \
+         `mission_control_process_virtual_memory_bytes`.\n\n",
     );
     let mut table = Table::new(&["Metric", "Type", "Labels", "Meaning"]);
     for metric in &metrics {
