@@ -110,7 +110,8 @@ pub(super) fn paths(key: &TaskKey) -> Vec<String> {
 
 /// The files for the work item `task`, the board last: a board never names a file that is not there yet.
 pub(super) fn files(items: &[Item], task: Uuid) -> Result<Vec<FileText>, Problem> {
-    let Some(newest) = items.iter().max_by_key(|item| (item.import.created_at, item.import.revision)) else {
+    let projects = newest_by_project(items);
+    let Some(newest) = projects.values().copied().max_by_key(|item| item.import.created_at) else {
         return Ok(Vec::new());
     };
     let mut files = Vec::new();
@@ -120,8 +121,21 @@ pub(super) fn files(items: &[Item], task: Uuid) -> Result<Vec<FileText>, Problem
         files.push((format!("tasks/{key}/{NEXT_ACTION}"), next_action_text(item)));
     }
     files.push((NEXT_ACTION.to_owned(), next_action_text(newest)));
-    files.push((BOARD.to_owned(), board_text(items, newest)?));
+    files.push((BOARD.to_owned(), board_text(items, projects, newest)?));
     Ok(files)
+}
+
+/// The item of the newest import of each project, by the project's key. Within a project the revision decides: it was given
+/// under the project's lock, while the time is that of the request, which may have waited for the lock.
+fn newest_by_project(items: &[Item]) -> BTreeMap<&str, &Item> {
+    let mut newest: BTreeMap<&str, &Item> = BTreeMap::new();
+    for item in items {
+        let last = newest.entry(item.project.key.as_str()).or_insert(item);
+        if item.import.revision > last.import.revision {
+            *last = item;
+        }
+    }
+    newest
 }
 
 /// The revision of each project, as the items have it.
@@ -156,14 +170,7 @@ pub(super) fn revision_name(revision: i64) -> String {
     format!("r{revision}")
 }
 
-fn board_text(items: &[Item], newest: &Item) -> Result<String, Problem> {
-    let mut projects: BTreeMap<&str, &Item> = BTreeMap::new();
-    for item in items {
-        let last = projects.entry(item.project.key.as_str()).or_insert(item);
-        if item.import.revision > last.import.revision {
-            *last = item;
-        }
-    }
+fn board_text(items: &[Item], projects: BTreeMap<&str, &Item>, newest: &Item) -> Result<String, Problem> {
     let mut sorted: Vec<&Item> = items.iter().collect();
     sorted.sort_by_key(|item| &item.task.key);
     let mut lanes: BTreeMap<&'static str, Vec<&TaskKey>> = Lane::ALL.iter().map(|lane| (lane.as_str(), Vec::new())).collect();
