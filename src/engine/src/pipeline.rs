@@ -71,8 +71,9 @@ impl Engine {
     {
         let started = Instant::now();
         let mounted = self.mounted();
-        let (parts, body) = request.into_parts();
-        let request_id = request_id(&parts.headers);
+        let (mut parts, body) = request.into_parts();
+        let headers = std::mem::take(&mut parts.headers);
+        let request_id = request_id(&headers);
         let found = mounted.at(parts.uri.path());
         let endpoint = found.as_ref().map(|(endpoint, _)| *endpoint);
         let target = endpoint.and_then(|endpoint| route_of(endpoint, &parts.method));
@@ -89,7 +90,7 @@ impl Engine {
                 return Err(Problem::new(ProblemKind::UriTooLong, detail));
             }
             match (endpoint, target) {
-                (_, Some(target)) => exchange.serve(target, found.as_ref().map(|(_, params)| params), &parts, body).await,
+                (_, Some(target)) => exchange.serve(target, found.as_ref().map(|(_, params)| params), &parts, headers, body).await,
                 (Some(endpoint), None) => not_allowed(endpoint, &parts.method),
                 (None, None) => Err(Problem::not_found("No contract mounts this path; GET /contractz lists what is mounted")),
             }
@@ -115,7 +116,7 @@ impl Engine {
         let status = response.status().as_u16();
         span.record("status", status);
         self.metrics().answered(contract, path, method_label(&parts.method), status, started.elapsed());
-        span.in_scope(|| tracing::debug!(status, took = ?started.elapsed(), "answered"));
+        tracing::debug!(parent: &span, status, took = ?started.elapsed(), "answered");
         response
     }
 
@@ -205,6 +206,7 @@ impl Exchange<'_> {
         target: &Arc<MountedRoute>,
         params: Option<&matchit::Params<'_, '_>>,
         parts: &Parts,
+        mut headers: HeaderMap,
         body: B,
     ) -> Result<Response, Problem>
     where
@@ -215,12 +217,12 @@ impl Exchange<'_> {
             |limit: &'static str| self.engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), limit]).inc();
         target.limits.count(self.peer).inspect_err(|_| limited("rate"))?;
         let _permit = target.limits.enter().inspect_err(|_| limited("concurrency"))?;
-        refuse_announced(&parts.headers, target.route.limits.body).inspect_err(|_| limited("body"))?;
+        refuse_announced(&headers, target.route.limits.body).inspect_err(|_| limited("body"))?;
         let query = parts.uri.query().unwrap_or("");
 
         let deadline = tokio::time::Instant::now() + target.route.limits.timeout;
         let now = Timestamp::now();
-        let (admission, body) = match target.guard.examine(&parts.headers, query, now) {
+        let (admission, body) = match target.guard.examine(&headers, query, now) {
             Examination::Decided(decision) => (self.admit(target, decision)?, self.read(target, body, deadline).await?),
             Examination::NeedsBody(pending) => {
                 let body = self.read(target, body, deadline).await?;
@@ -233,14 +235,14 @@ impl Exchange<'_> {
         };
         let Held { body, _memory } = body;
         self.count_deprecated(target, &admission);
-        validate(target, &parts.headers, &body)?;
+        validate(target, &headers, &body)?;
 
-        let (query, headers) = (self.mounted.scrubber.query(query), self.mounted.scrubber.headers(&parts.headers));
+        self.mounted.scrubber.clean(&mut headers);
         let request = Request {
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             params: uri::params(params)?,
-            query,
+            query: self.mounted.scrubber.query(query),
             headers,
             body,
             route: target.route.clone(),

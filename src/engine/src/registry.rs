@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use contract::handler::HandlerInfo;
+use contract::handler::{HandlerInfo, misfit};
 use jsonschema::{Validator, error::ValidationErrorKind};
 use serde_json::Value;
 
@@ -111,11 +111,6 @@ fn violations(error: &jsonschema::ValidationError<'_>) -> Vec<Violation> {
         ValidationErrorKind::Required { property } => {
             vec![member(property.as_str().unwrap_or_default(), "This member is required and missing")]
         }
-        _ => vec![Violation { pointer: at, detail: masked(error) }],
+        _ => vec![Violation { pointer: at, detail: misfit(error) }],
     }
-}
-
-/// The failure in words, without the instance's own value: a value may be long or confidential.
-fn masked(error: &jsonschema::ValidationError<'_>) -> String {
-    error.masked_with("the value").to_string()
 }

@@ -90,6 +90,60 @@ impl Handler for Show {
     }
 }
 
+#[derive(Debug, Serialize, JsonSchema)]
+struct DeprecatedUseList {
+    /// By contract, surface and caller.
+    items: Vec<DeprecatedUseItem>,
+    /// Always null: the list comes whole.
+    next_cursor: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct DeprecatedUseItem {
+    /// Id of the contract.
+    contract: String,
+    /// What was used: a legacy carrier or a deprecated alias.
+    surface: String,
+    /// Who used it, as far as its guard can tell.
+    caller: String,
+    /// How often.
+    count: u64,
+    /// The first time.
+    #[schemars(with = "String")]
+    first_at: jiff::Timestamp,
+    /// The last time.
+    #[schemars(with = "String")]
+    last_at: jiff::Timestamp,
+}
+
+/// `contracts.deprecated_uses`.
+pub struct ListDeprecatedUses;
+
+#[async_trait]
+impl Handler for ListDeprecatedUses {
+    fn info(&self) -> HandlerInfo {
+        HandlerInfo {
+            description: "Who still uses legacy carriers and deprecated aliases, how often and since when, so that they can be told before these go. \
+                          Uses are counted in memory and written within a minute.",
+            replies: vec![ReplyInfo::json::<DeprecatedUseList>(200, "The uses")],
+            ..HandlerInfo::new("contracts.deprecated_uses", "List the uses of what is deprecated", Effect::Read)
+        }
+    }
+
+    async fn call(&self, context: &mut Context<'_>, _: &Request) -> Result<Reply, Problem> {
+        let uses = context.engine.storage().deprecated_uses().await?;
+        let items = uses.into_iter().map(|used| DeprecatedUseItem {
+            contract: used.contract,
+            surface: used.surface,
+            caller: used.caller,
+            count: used.count,
+            first_at: used.first_at,
+            last_at: used.last_at,
+        });
+        Reply::json(StatusCode::OK, &DeprecatedUseList { items: items.collect(), next_cursor: None })
+    }
+}
+
 /// `contracts.reload`.
 pub struct Reload;
 

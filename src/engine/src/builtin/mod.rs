@@ -21,14 +21,15 @@ pub const FORWARD: &str = "engine.forward";
 /// Every handler of the engine, in alphabetical order of their names.
 pub fn all() -> Vec<Arc<dyn Handler>> {
     vec![
+        Arc::new(contracts::ListDeprecatedUses),
         Arc::new(contracts::List),
         Arc::new(contracts::Reload),
         Arc::new(contracts::Show),
         Arc::new(deliveries::List),
         Arc::new(deliveries::Replay),
         Arc::new(deliveries::Show),
-        Arc::new(discovery::AsyncApi),
         Arc::new(assets::Asset),
+        Arc::new(discovery::AsyncApi),
         Arc::new(discovery::Contract),
         Arc::new(discovery::Contracts),
         Arc::new(assets::Docs),

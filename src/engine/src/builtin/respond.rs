@@ -49,15 +49,15 @@ impl Handler for Respond {
     }
 
     async fn call(&self, context: &mut Context<'_>, request: &Request) -> Result<Reply, Problem> {
+        // What is the same for every request is answered without being copied first.
+        if let Some(Value::Object(settings)) = request.route.templates.constant()
+            && !settings.contains_key("headers")
+        {
+            let status = settings.get("status").and_then(Value::as_u64).and_then(|status| u16::try_from(status).ok());
+            return reply(status, settings.get("body").filter(|body| !body.is_null()));
+        }
         let settings: Settings = context.settings(request)?;
-        let status = StatusCode::from_u16(settings.status.unwrap_or(200)).map_err(Problem::internal)?;
-        let mut reply = match settings.body {
-            None => Reply::empty(status),
-            Some(Value::String(text)) => {
-                Reply::bytes(status, HeaderValue::from_static("text/plain; charset=utf-8"), Bytes::from(text))
-            }
-            Some(value) => Reply::json(status, &value)?,
-        };
+        let mut reply = reply(settings.status, settings.body.as_ref())?;
         for (name, value) in settings.headers {
             let (Ok(name), Ok(value)) = (HeaderName::try_from(&name), HeaderValue::try_from(&value)) else {
                 return Err(Problem::invalid(
@@ -69,5 +69,17 @@ impl Handler for Respond {
             reply = reply.header(name, value);
         }
         Ok(reply)
+    }
+}
+
+fn reply(status: Option<u16>, body: Option<&Value>) -> Result<Reply, Problem> {
+    let status = StatusCode::from_u16(status.unwrap_or(200)).map_err(Problem::internal)?;
+    match body {
+        None => Ok(Reply::empty(status)),
+        Some(Value::String(text)) => {
+            let text = Bytes::copy_from_slice(text.as_bytes());
+            Ok(Reply::bytes(status, HeaderValue::from_static("text/plain; charset=utf-8"), text))
+        }
+        Some(value) => Reply::json(status, value),
     }
 }

@@ -66,11 +66,20 @@ impl Scrubber {
 
     /// The headers without credentials.
     pub fn headers(&self, headers: &HeaderMap) -> HeaderMap {
-        let mut kept = HeaderMap::with_capacity(headers.keys_len());
-        for (name, value) in headers.iter().filter(|(name, _)| !self.drops_header(name)) {
-            kept.append(name.clone(), self.header_value(value));
-        }
+        let mut kept = headers.clone();
+        self.clean(&mut kept);
         kept
+    }
+
+    /// Drops credentials from headers where they are.
+    pub fn clean(&self, headers: &mut HeaderMap) {
+        let dropped: Vec<HeaderName> = headers.keys().filter(|name| self.drops_header(name)).cloned().collect();
+        for name in dropped {
+            headers.remove(name);
+        }
+        for value in headers.values_mut() {
+            self.clean_value(value);
+        }
     }
 
     /// The headers without credentials, as they are stored with a delivery. Bytes that are not UTF-8 are replaced.
@@ -128,14 +137,10 @@ impl Scrubber {
         }
     }
 
-    fn header_value(&self, value: &HeaderValue) -> HeaderValue {
-        match &self.values {
-            Some(values) if values.is_match(value.as_bytes()) => {
-                let clean = values.replace_all_bytes(value.as_bytes(), &self.replacements());
-                HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static(REDACTED))
-            }
-            _ => value.clone(),
-        }
+    fn clean_value(&self, value: &mut HeaderValue) {
+        let Some(values) = self.values.as_ref().filter(|values| values.is_match(value.as_bytes())) else { return };
+        let clean = values.replace_all_bytes(value.as_bytes(), &self.replacements());
+        *value = HeaderValue::from_bytes(&clean).unwrap_or(HeaderValue::from_static(REDACTED));
     }
 
     fn replacements(&self) -> Vec<&'static str> {

@@ -197,7 +197,7 @@ fn verdict(problem: &Problem, claimed: &Claimed, first: Duration, max: Duration)
         return Verdict::Dead;
     }
     let doubled = first.saturating_mul(1u32.checked_shl(claimed.attempt - 1).unwrap_or(u32::MAX)).min(max.max(first));
-    let jittered = doubled.mul_f64(rand::rng().random_range(0.5..=1.0));
+    let jittered = doubled.mul_f64(rand::rng().random_range(1.0..=1.25));
     let asked = problem.headers.iter().find(|(name, _)| name == http::header::RETRY_AFTER);
     let asked = asked.and_then(|(_, value)| value.to_str().ok()?.parse::<u64>().ok()).map(Duration::from_secs);
     let delay = jittered.max(asked.unwrap_or_default().min(Duration::from_secs(86_400)));

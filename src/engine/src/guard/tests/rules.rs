@@ -126,7 +126,7 @@ fn an_unset_secret_shuts_the_route_and_names_the_variable() {
     for pairs in [vec![], vec![("authorization", "Bearer token")], vec![("x-secret", "still-set")], vec![("x-secret", "")]] {
         let Examination::Decided(Err(refusal)) = guard.examine(&headers(pairs), "", now()) else { panic!("decided") };
         assert_eq!((refusal.reason, refusal.problem.kind), (Reason::Unconfigured, ProblemKind::Unconfigured));
-        assert!(refusal.problem.detail.contains("SECRET is not set"), "{}", refusal.problem.detail);
+        assert!(refusal.problem.detail.contains("SECRET has no value"), "{}", refusal.problem.detail);
         assert!(!refusal.problem.detail.contains("TOKEN"), "{}", refusal.problem.detail);
         assert_eq!(refusal.problem.extensions["variables"], serde_json::json!(["SECRET"]));
     }
