@@ -80,7 +80,11 @@ impl Engine {
         let (contract, path) = labels(endpoint, target);
         let span = tracing::info_span!(
             "request",
-            request_id = &*request_id, method = parts.method.as_str(), contract, route = path, status = tracing::field::Empty,
+            request_id = &*request_id,
+            method = parts.method.as_str(),
+            contract,
+            route = path,
+            status = tracing::field::Empty,
         );
         let exchange = Exchange { engine: self, mounted: &mounted, peer, request_id: &request_id };
         let is_head = parts.method == Method::HEAD;
@@ -90,7 +94,9 @@ impl Engine {
                 return Err(Problem::new(ProblemKind::UriTooLong, detail));
             }
             match (endpoint, target) {
-                (_, Some(target)) => exchange.serve(target, found.as_ref().map(|(_, params)| params), &parts, headers, body).await,
+                (_, Some(target)) => {
+                    exchange.serve(target, found.as_ref().map(|(_, params)| params), &parts, headers, body).await
+                }
                 (Some(endpoint), None) => not_allowed(endpoint, &parts.method),
                 (None, None) => Err(Problem::not_found("No contract mounts this path; GET /contractz lists what is mounted")),
             }
