@@ -4,10 +4,10 @@
 //! is too large is reported by [`super::load()`] with a place instead of filling the memory.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs::{self, File},
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Largest YAML file in bytes.
@@ -16,6 +16,8 @@ pub const MAX_YAML: usize = 256 * 1024;
 pub const MAX_FIXTURE: usize = 1024 * 1024;
 /// Most files in a folder.
 pub const MAX_FILES: usize = 20_000;
+/// Most bytes of all files together.
+pub const MAX_BYTES: usize = 64 * 1024 * 1024;
 /// Most folders below one another.
 pub const MAX_DEPTH: usize = 8;
 
@@ -39,12 +41,17 @@ impl Folder {
     }
 
     /// Reads a folder from the disk. Names that start with a dot are passed over and symbolic links are followed, so that a
-    /// mounted Kubernetes ConfigMap (files linked through `..data`) reads as what it shows. The error names the path.
+    /// mounted Kubernetes ConfigMap (files linked through `..data`) reads as what it shows; a directory that several links
+    /// lead to is read once. The error names the path.
     pub fn read(root: &Path) -> io::Result<Self> {
-        let mut folder = Self::default();
-        let mut visited = 0;
-        read_into(&mut folder, root, "", 0, &mut visited)?;
-        Ok(folder)
+        let mut reader = Reader::default();
+        reader.read(root, "", 0)?;
+        Ok(reader.folder)
+    }
+
+    /// Bytes of all files together.
+    pub fn size(&self) -> usize {
+        self.files.values().map(Vec::len).sum()
     }
 
     /// The text of a file; `None` when it does not exist or is not UTF-8.
@@ -63,45 +70,72 @@ pub fn is_yaml(path: &str) -> bool {
     path.ends_with(".yaml") || path.ends_with(".yml")
 }
 
-fn read_into(folder: &mut Folder, directory: &Path, prefix: &str, depth: usize, visited: &mut usize) -> io::Result<()> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory).map_err(|error| at(directory, &error))? {
-        *visited += 1;
-        if *visited > MAX_FILES * 2 || folder.files.len() > MAX_FILES {
+#[derive(Default)]
+struct Reader {
+    folder: Folder,
+    /// Entries looked at.
+    entries: usize,
+    /// Bytes read.
+    bytes: usize,
+    /// Directories read, by their true path.
+    directories: HashSet<PathBuf>,
+}
+
+impl Reader {
+    fn is_full(&self) -> bool {
+        self.entries > MAX_FILES * 2 || self.folder.files.len() > MAX_FILES || self.bytes > MAX_BYTES
+    }
+
+    fn read(&mut self, directory: &Path, prefix: &str, depth: usize) -> io::Result<()> {
+        let place = fs::canonicalize(directory).map_err(|error| at(directory, &error))?;
+        if !self.directories.insert(place) {
             return Ok(());
         }
-        let name = entry.map_err(|error| at(directory, &error))?.file_name();
-        match name.into_string() {
-            Ok(name) if name.starts_with('.') => {}
-            Ok(name) => names.push(name),
-            Err(name) => {
-                let message = format!("the name {} is not UTF-8", name.display());
-                return Err(at(directory, &io::Error::new(io::ErrorKind::InvalidData, message)));
+        for name in self.names(directory)? {
+            if self.is_full() {
+                return Ok(());
+            }
+            let path = directory.join(&name);
+            let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+            let metadata = fs::metadata(&path).map_err(|error| at(&path, &error))?;
+            if metadata.is_file() {
+                let content = read_bounded(&path, limit_of(&relative)).map_err(|error| at(&path, &error))?;
+                self.bytes += content.len();
+                self.folder.files.insert(relative, content);
+            } else if !metadata.is_dir() {
+                // A pipe or a socket: opening one could wait for ever.
+                continue;
+            } else if depth >= MAX_DEPTH {
+                // An empty stand-in whose path is too deep: `load` reports it.
+                self.folder.files.insert(format!("{relative}/…"), Vec::new());
+            } else {
+                self.read(&path, &relative, depth + 1)?;
             }
         }
+        Ok(())
     }
-    names.sort();
-    for name in names {
-        if folder.files.len() > MAX_FILES {
-            return Ok(());
+
+    /// The names in a directory, sorted; none when there are too many.
+    fn names(&mut self, directory: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory).map_err(|error| at(directory, &error))? {
+            self.entries += 1;
+            if self.is_full() {
+                return Ok(Vec::new());
+            }
+            let name = entry.map_err(|error| at(directory, &error))?.file_name();
+            match name.into_string() {
+                Ok(name) if name.starts_with('.') => {}
+                Ok(name) => names.push(name),
+                Err(name) => {
+                    let message = format!("the name {} is not UTF-8", name.display());
+                    return Err(at(directory, &io::Error::new(io::ErrorKind::InvalidData, message)));
+                }
+            }
         }
-        let path = directory.join(&name);
-        let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        let metadata = fs::metadata(&path).map_err(|error| at(&path, &error))?;
-        if metadata.is_file() {
-            let content = read_bounded(&path, limit_of(&relative)).map_err(|error| at(&path, &error))?;
-            folder.files.insert(relative, content);
-        } else if !metadata.is_dir() {
-            // A pipe or a socket: opening one could wait for ever.
-            continue;
-        } else if depth >= MAX_DEPTH {
-            // An empty stand-in whose path is too deep: `load` reports it.
-            folder.files.insert(format!("{relative}/…"), Vec::new());
-        } else {
-            read_into(folder, &path, &relative, depth + 1, visited)?;
-        }
+        names.sort();
+        Ok(names)
     }
-    Ok(())
 }
 
 fn read_bounded(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
@@ -148,7 +182,19 @@ mod tests {
             std::os::unix::fs::symlink(".", root.path().join(name)).unwrap();
         }
         let folder = Folder::read(root.path()).unwrap();
-        assert!(folder.files.len() <= MAX_FILES + 1);
+        assert_eq!(folder.files.keys().collect::<Vec<_>>(), ["a.yaml"]);
+    }
+
+    #[test]
+    fn reading_ends_where_there_are_too_many_bytes() {
+        let root = tempfile::tempdir().unwrap();
+        for number in 0..70 {
+            File::create(root.path().join(format!("{number:02}.json"))).unwrap().set_len(1024 * 1024).unwrap();
+        }
+        let folder = Folder::read(root.path()).unwrap();
+        assert_eq!(folder.files.len(), 65);
+        let (documents, findings) = crate::manifest::load(&folder);
+        assert!(documents.incomplete && findings[0].message.contains("64 MiB"), "{findings:?}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::de::DeserializeOwned;
 
 use super::{
-    folder::{Folder, MAX_DEPTH, MAX_FILES, MAX_FIXTURE, is_yaml, limit_of},
+    folder::{Folder, MAX_BYTES, MAX_DEPTH, MAX_FILES, MAX_FIXTURE, is_yaml, limit_of},
     model::{Manifest, Preset, ServiceManifest},
     node::{Cursor, Node},
     parallel,
@@ -71,6 +71,12 @@ pub fn load(folder: &Folder) -> (Documents, Vec<Finding>) {
     let mut findings = Vec::new();
     if folder.files.len() > MAX_FILES {
         let message = format!("the folder has more than {MAX_FILES} files; nothing was read");
+        documents.incomplete = true;
+        return (documents, vec![Finding::new(&FOLDER_TOO_LARGE, message)]);
+    }
+    if folder.size() > MAX_BYTES {
+        let message =
+            format!("the files of the folder have more than {} MiB together; nothing was read", MAX_BYTES / (1024 * 1024));
         documents.incomplete = true;
         return (documents, vec![Finding::new(&FOLDER_TOO_LARGE, message)]);
     }

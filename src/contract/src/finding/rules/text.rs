@@ -7,7 +7,7 @@ pub static FOLDER_TOO_LARGE: Rule = Rule {
     code: "MC0101",
     name: "folder-too-large",
     severity: Severity::Error,
-    explanation: "A folder may hold 20,000 files, eight folders deep. More is a mistake (a whole repository, a circle of links), and reading it all would only delay the message.",
+    explanation: "A folder may hold 20,000 files of 64 MiB together, eight folders deep. More is a mistake (a whole repository, a circle of links), and reading it all would only delay the message.",
 };
 
 /// `file-too-large`.
