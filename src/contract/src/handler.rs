@@ -1,8 +1,11 @@
 //! What the contract crate knows of a handler: its description, never its code. The engine's `Handler` trait hands one out
 //! for each registered name, and the catalog, OpenAPI, the tools and the documents are built from it.
 
+use jsonschema::{ValidationError, error::ValidationErrorKind};
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::Value;
+
+mod plain;
 
 /// Description of a registered handler.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,11 +91,18 @@ impl ReplyInfo {
 }
 
 /// The JSON Schema (2020-12) of a type, as handlers state it for their input, output and settings. Subschemas are inlined,
-/// so that the document stands alone wherever it is put.
+/// so that the document stands alone wherever it is put, and what does not fit is told plainly.
 pub fn schema_of<T: JsonSchema>() -> Value {
     let generator = SchemaGenerator::new(SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;
     }));
-    generator.into_root_schema_for::<T>().to_value()
+    plain::plain(generator.into_root_schema_for::<T>().to_value())
+}
+
+/// Why a value does not fit a schema, without the value, which may be long or confidential; every word that would fit is named.
+pub fn misfit(error: &ValidationError<'_>) -> String {
+    let ValidationErrorKind::Enum { options } = error.kind() else { return error.masked_with("the value").to_string() };
+    let options: Vec<String> = options.as_array().into_iter().flatten().map(ToString::to_string).collect();
+    format!("the value is none of {}", options.join(", "))
 }

@@ -18,7 +18,7 @@ use crate::{
             HANDLER_UNKNOWN, PARAMETER_MISSING, TEMPLATE_INVALID, TEMPLATE_PARAMETER, WITH_UNEXPECTED, WITH_UNFIT,
         },
     },
-    handler::HandlerInfo,
+    handler::{HandlerInfo, misfit},
     manifest::node::Cursor,
     template::{ROOTS, Templates},
 };
@@ -151,7 +151,7 @@ impl Checker<'_> {
                     self.findings.push(Finding::new(&WITH_UNFIT, message).at(place));
                 }
                 _ => {
-                    let message = format!("{subject} does not fit `{}`: {}", handler.name, error.masked_with("the value"));
+                    let message = format!("{subject} does not fit `{}`: {}", handler.name, misfit(&error));
                     self.findings.push(Finding::new(&WITH_UNFIT, message).at(here.place()));
                 }
             }
