@@ -1,5 +1,5 @@
 //! The files of the repository around a contracts folder: what `file`, `script` and `migrations` items are held against.
-//! Names alone are read, no contents.
+//! Names alone are read here; what is in files the check reads of those that it needs.
 
 use std::{
     fs, io,
@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use contract::catalog::Repository;
 
 use crate::{output, wiring::FolderOrigin};
 
@@ -17,25 +18,29 @@ const MOST_FILES: usize = 50_000;
 /// Deepest folder.
 const DEEPEST: usize = 24;
 
-/// The paths of the files beside the contracts folder, relative to its parent and joined by `/`, sorted. `None` when there
-/// is no repository at hand: the contracts inside the program, a folder at the root of the file system, or too many files.
-pub(crate) fn files(origin: &FolderOrigin) -> anyhow::Result<Option<Vec<String>>> {
+/// What shows that a folder is a repository.
+const SIGNS: [&str; 2] = [".git", "Cargo.toml"];
+
+/// The repository that the contracts folder lies in, its files sorted. `None` when there is none at hand: the contracts inside
+/// the program, a folder beside which nothing shows a repository, or too many files.
+pub(crate) fn files(origin: &FolderOrigin) -> anyhow::Result<Option<Repository>> {
     let FolderOrigin::Disk(folder) = origin else { return Ok(None) };
     let Some(root) = root_of(folder)? else { return Ok(None) };
     let list = list(&root, MOST_FILES).with_context(|| format!("the files of {} cannot be listed", root.display()))?;
     if list.is_none() {
-        let root = root.display();
+        let shown = root.display();
         output::note(&format!(
-            "note: {root} has more than {MOST_FILES} files, so `file` and `script` items were not looked up in it"
+            "note: {shown} has more than {MOST_FILES} files, so `file` and `script` items were not looked up in it"
         ));
     }
-    Ok(list)
+    Ok(list.map(|files| Repository { root, files }))
 }
 
-/// The folder that holds the contracts folder; `None` at the root of the file system.
+/// The folder that holds the contracts folder; `None` at the root of the file system and where it is no repository.
 fn root_of(folder: &Path) -> anyhow::Result<Option<PathBuf>> {
     let folder = folder.canonicalize().with_context(|| format!("{} cannot be found", folder.display()))?;
-    Ok(folder.parent().filter(|parent| parent.parent().is_some()).map(Path::to_path_buf))
+    let is_repository = |parent: &&Path| parent.parent().is_some() && SIGNS.iter().any(|sign| parent.join(sign).exists());
+    Ok(folder.parent().filter(is_repository).map(Path::to_path_buf))
 }
 
 fn list(root: &Path, most: usize) -> io::Result<Option<Vec<String>>> {
@@ -99,9 +104,19 @@ mod tests {
     fn the_files_beside_the_contracts_are_listed_without_what_is_made() {
         let root = repository();
         let origin = FolderOrigin::Disk(root.path().join("contracts"));
-        let files = files(&origin).unwrap().unwrap();
+        let files = files(&origin).unwrap().unwrap().files;
         assert_eq!(files, [".ci/run", "README.md", "contracts/service.yaml", "docs/a/b.md"]);
         assert_eq!(prefix(&origin), "contracts");
+    }
+
+    #[test]
+    fn a_folder_without_git_or_a_package_is_no_repository() {
+        let root = repository();
+        fs::remove_dir_all(root.path().join(".git")).unwrap();
+        let origin = FolderOrigin::Disk(root.path().join("contracts"));
+        assert_eq!(files(&origin).unwrap(), None);
+        fs::write(root.path().join("Cargo.toml"), "").unwrap();
+        assert!(files(&origin).unwrap().is_some());
     }
 
     #[test]

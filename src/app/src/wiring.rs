@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use contract::{
-    catalog::{self, Options, Resolution},
+    catalog::{self, Options, Repository, Resolution},
     finding::render_human,
     manifest::Folder,
 };
@@ -90,7 +90,7 @@ pub fn registry() -> anyhow::Result<Registry> {
 }
 
 /// Resolves a folder of manifests against the registered handlers.
-pub fn resolve(folder: &Folder, registry: &Registry, repository: Option<&[String]>) -> Resolution {
+pub fn resolve(folder: &Folder, registry: &Registry, repository: Option<&Repository>) -> Resolution {
     let today = Some(Timestamp::now().to_zoned_datetime(TimeZone::UTC).date());
     catalog::resolve(folder, &Options { handlers: &registry.infos(), today, version: VERSION, repository })
 }

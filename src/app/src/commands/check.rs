@@ -51,7 +51,7 @@ impl Check {
         let origin = FolderOrigin::find(self.folder.as_deref())?;
         let folder = origin.read()?;
         let repository = repository::files(&origin)?;
-        let findings = wiring::resolve(&folder, &wiring::registry()?, repository.as_deref()).findings;
+        let findings = wiring::resolve(&folder, &wiring::registry()?, repository.as_ref()).findings;
         let prefix = repository::prefix(&origin);
         output::print(&match self.format {
             Format::Human => human(&findings, &folder, &origin.name(), Look::stdout()),

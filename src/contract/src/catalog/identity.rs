@@ -90,7 +90,9 @@ fn source(document: &Document<Manifest>) -> Source<'_> {
 fn service(documents: &Documents, version: &str, findings: &mut Vec<Finding>) -> Service {
     let Some(document) = &documents.service else {
         let finding = Finding::new(&SERVICE_MISSING, "there is no `service.yaml` in this folder");
-        findings.push(finding.help("copy the one that `mission-control new service` writes"));
+        let help = "it says who the service is: `schema service title description owner license roles provides excludes sections`; \
+                    copy the one of Mission Control's own contracts folder and make it yours";
+        findings.push(finding.help(help));
         return Service { version: version.to_owned(), ..Service::default() };
     };
     let at = document.cursor().key("sections");

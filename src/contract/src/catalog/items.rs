@@ -19,8 +19,9 @@ use crate::{
             delivery::DURATION_MALFORMED,
             handlers::{PARAMETER_MISSING, TEMPLATE_INVALID},
             surface::{
-                CALL_BODY_IGNORED, CRON_MALFORMED, DIRECTION_CONTRADICTED, EVENT_TYPE, FAMILY_EMPTY, OUTBOUND_WITHOUT_MEANS,
-                SCHEDULE, SEE_OWN_ROUTE, SEE_UNMOUNTED, SURFACE_TWICE, TOOL_DUPLICATE, TOOL_NAME, TOOL_WRITES,
+                CALL_BODY_IGNORED, COMMAND_UNKNOWN, CRON_MALFORMED, DIRECTION_CONTRADICTED, EVENT_TYPE, FAMILY_EMPTY,
+                OUTBOUND_WITHOUT_MEANS, SCHEDULE, SEE_OWN_ROUTE, SEE_UNMOUNTED, SURFACE_TWICE, TOOL_DUPLICATE, TOOL_NAME,
+                TOOL_UNSERVED, TOOL_WRITES,
             },
         },
     },
@@ -34,6 +35,9 @@ use crate::{
 
 /// The names that the settings of a job may use: there is no request.
 const JOB_ROOTS: &[&str] = &["contract", "now"];
+
+/// The programs of this package.
+const PROGRAMS: [&str; 1] = ["mission-control"];
 
 /// The resolved items of each contract by their position; routes are not among them.
 pub(super) type Items = Vec<HashMap<usize, SurfaceItem>>;
@@ -130,7 +134,10 @@ impl<'a> Resolver<'_, 'a> {
             Written::Call(item) => self.call(item, at)?,
             Written::Job(item) => self.job(item, at)?,
             Written::Tool(item) => self.tool(contract, item, at)?,
-            Written::Command(item) => SurfaceItem::Command(item.command.clone()),
+            Written::Command(item) => {
+                self.command(&item.command, at);
+                SurfaceItem::Command(item.command.clone())
+            }
             Written::Env(item) => SurfaceItem::Env { name: item.env.clone(), migrations: item.migrations.clone() },
             Written::File(item) => SurfaceItem::File {
                 glob: item.file.clone(),
@@ -235,6 +242,8 @@ impl<'a> Resolver<'_, 'a> {
             let message = format!("`{name}` is not the name of a tool: it has letters, digits, `_` and `-`");
             self.push(Finding::new(&TOOL_NAME, message).at(place.clone()));
         }
+        let unserved = Finding::new(&TOOL_UNSERVED, format!("nothing serves the tool `{name}`: this release has no MCP server"));
+        self.push(unserved.at(place.clone()).help("leave the item out, or mount the handler with `route`"));
         let id = self.contracts[contract].manifest().id.as_str();
         if let Some(other) = self.tools.insert(name, id) {
             let message = format!("`{other}` already has a tool `{name}`");
@@ -257,6 +266,14 @@ impl<'a> Resolver<'_, 'a> {
             (Effect::Write, true) | (Effect::Read, false) => {}
         }
         Some(SurfaceItem::Tool(Tool { name: name.to_owned(), handler, family: item.family.clone(), writes: item.writes }))
+    }
+
+    fn command(&mut self, name: &str, at: Cursor<'_>) {
+        if !PROGRAMS.contains(&name) {
+            let finding = Finding::new(&COMMAND_UNKNOWN, format!("this package has no program `{name}`"));
+            let help = did_you_mean(name, PROGRAMS).unwrap_or_else(|| format!("it has {}", PROGRAMS.join(", ")));
+            self.push(finding.at(at.key("command").place()).help(help));
+        }
     }
 
     fn family(&mut self, pattern: &str, at: Cursor<'_>) -> Option<SurfaceItem> {
@@ -297,7 +314,8 @@ impl<'a> Resolver<'_, 'a> {
     }
 }
 
-fn is_event_type(text: &str) -> bool {
+/// Whether a text is an event type, or a pattern of some.
+pub(super) fn is_event_type(text: &str) -> bool {
     let stem = text.strip_suffix('*').unwrap_or(text);
     let stem = if text.ends_with('*') { stem.strip_suffix('.').unwrap_or(stem) } else { stem };
     (text == "*")

@@ -3,7 +3,7 @@
 //! [`resolve`] is the whole way on one screen. Each stage has a file, takes the named results of those before it, and
 //! returns what it made together with what it found; nothing is decided anywhere else.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use jiff::civil::Date;
 
@@ -27,6 +27,7 @@ mod identity;
 mod items;
 pub mod model;
 mod paths;
+mod references;
 mod routes;
 mod signature;
 pub mod ticks;
@@ -44,9 +45,18 @@ pub struct Options<'a> {
     pub today: Option<Date>,
     /// Version of the product.
     pub version: &'a str,
-    /// Paths of the repository's files, for `file`, `script`, `migrations` and `version_from`; `None` when there is no
-    /// repository at hand, and nothing is checked against it.
-    pub repository: Option<&'a [String]>,
+    /// The repository, for `file`, `script`, `migrations` and `version_from`; `None` when there is none at hand, and nothing is
+    /// checked against it.
+    pub repository: Option<&'a Repository>,
+}
+
+/// The repository around a contracts folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repository {
+    /// Its folder.
+    pub root: PathBuf,
+    /// Paths of its files, relative to the folder and joined by `/`.
+    pub files: Vec<String>,
 }
 
 /// What came of a folder.
@@ -77,6 +87,7 @@ pub fn resolve(folder: &Folder, options: &Options<'_>) -> Resolution {
     let variables = findings.of(environment::resolve(&documents, contracts));
     let examples = findings.of(examples::resolve(contracts, &operations, &mounts, &guards, &uses, &policies, folder));
     findings.all.extend(compatibility::check(contracts, &mounts, options.today));
+    findings.all.extend(references::check(contracts, &operations, &uses, &items));
     findings.all.extend(files::check(contracts, options.repository));
 
     let findings = findings.settle(documents.incomplete);

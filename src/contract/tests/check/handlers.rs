@@ -3,20 +3,24 @@
 use std::sync::{Arc, LazyLock};
 
 use contract::{
-    catalog::{Options, Resolution, resolve},
+    catalog::{Options, Repository, Resolution, resolve},
     handler::{Effect, HandlerInfo, ReplyInfo},
     manifest::Folder,
 };
 use serde_json::json;
 
-/// Files of a made-up repository.
-static REPOSITORY: LazyLock<Vec<String>> = LazyLock::new(|| {
-    ["Cargo.toml", "README.md", "docs/GUIDE.md", "migrations/0001_start.sql", "scripts/build.sh"].map(str::to_owned).to_vec()
+use crate::fixtures::tests_folder;
+
+/// Files of a made-up repository; one of them can be read.
+static REPOSITORY: LazyLock<Repository> = LazyLock::new(|| {
+    let files = ["Cargo.toml", "README.md", "docs/GUIDE.md", "migrations/0001_start.sql", "scripts/build.sh"];
+    Repository { root: tests_folder().join("repository"), files: files.map(str::to_owned).to_vec() }
 });
 
 /// The handlers, by name.
 pub(crate) static HANDLERS: LazyLock<Vec<Arc<HandlerInfo>>> = LazyLock::new(|| {
     let accept = HandlerInfo::new("test.accept", "Accept a delivery", Effect::Write);
+    let (emit, forward) = engine();
     let read = HandlerInfo {
         replies: vec![ReplyInfo { status: 200, description: "what there is", media_type: "application/json", schema: None }],
         ..HandlerInfo::new("test.read", "Read things", Effect::Read)
@@ -45,12 +49,24 @@ pub(crate) static HANDLERS: LazyLock<Vec<Arc<HandlerInfo>>> = LazyLock::new(|| {
         params: &[("project_id", "the project"), ("task_key", "the task")],
         ..HandlerInfo::new("test.task", "Change a task", Effect::Write)
     };
-    [accept, read, reply, settings, sweep, task].map(Arc::new).to_vec()
+    [accept, emit, forward, read, reply, settings, sweep, task].map(Arc::new).to_vec()
 });
+
+/// The engine's own handlers whose settings name things of the catalog.
+fn engine() -> (HandlerInfo, HandlerInfo) {
+    let any = json!({"type": "object"});
+    let emit = HandlerInfo { with: Some(any.clone()), ..HandlerInfo::new("engine.emit", "Emit an event", Effect::Write) };
+    let forward = HandlerInfo { with: Some(any), ..HandlerInfo::new("engine.forward", "Relay", Effect::Write) };
+    (emit, forward)
+}
 
 /// Resolves a folder as every test does: on 2026-11-23, version 2.0.0.
 pub(crate) fn resolve_folder(folder: &Folder) -> Resolution {
-    let options =
-        Options { handlers: &HANDLERS, today: Some(jiff::civil::date(2026, 11, 23)), version: "2.0.0", repository: Some(&REPOSITORY) };
+    let options = Options {
+        handlers: &HANDLERS,
+        today: Some(jiff::civil::date(2026, 11, 23)),
+        version: "2.0.0",
+        repository: Some(&REPOSITORY),
+    };
     resolve(folder, &options)
 }

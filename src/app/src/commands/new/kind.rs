@@ -156,7 +156,7 @@ fn webhook(plan: &Plan<'_>) -> String {
         String::new()
     };
     [
-        format!("direction: inbound\ntype: webhook\n{}", surface(&route, "post", handler, &with)),
+        format!("direction: {}\ntype: webhook\n{}{}", direction(plan), surface(&route, "post", handler, &with), relay(plan)),
         auth(plan, &secret),
         facts(
             &format!("local route under /api/v1; payload as {} shapes it", plan.title),
@@ -164,7 +164,7 @@ fn webhook(plan: &Plan<'_>) -> String {
             "callback",
             &format!("events of {}", plan.title),
         ),
-        environment(&[declaration(plan, &secret, true, &format!("Secret shared with {}", plan.title))]),
+        environment(&[declaration(plan, &secret, true, &format!("Secret shared with {}", plan.title)), relay_declaration(plan)]),
         delivery(durable, &key),
         example,
         verify(plan),
@@ -185,7 +185,7 @@ fn callback(plan: &Plan<'_>) -> String {
         String::new()
     };
     [
-        format!("direction: inbound\ntype: callback\n{}", surface(&route, "post", handler, &with)),
+        format!("direction: {}\ntype: callback\n{}{}", direction(plan), surface(&route, "post", handler, &with), relay(plan)),
         auth(plan, &secret),
         facts(
             "local route under /api/v1",
@@ -193,7 +193,7 @@ fn callback(plan: &Plan<'_>) -> String {
             "callback",
             &format!("an answer of {}", plan.title),
         ),
-        environment(&[declaration(plan, &secret, true, &format!("Secret shared with {}", plan.title))]),
+        environment(&[declaration(plan, &secret, true, &format!("Secret shared with {}", plan.title)), relay_declaration(plan)]),
         delivery(durable, ""),
         example,
         verify(plan),
@@ -219,7 +219,7 @@ fn api(plan: &Plan<'_>) -> String {
         Some(_) => String::new(),
     };
     [
-        format!("direction: inbound\ntype: REST API\n{}", surface(&route, method, handler, &with)),
+        format!("direction: {}\ntype: REST API\n{}{}", direction(plan), surface(&route, method, handler, &with), relay(plan)),
         format!("auth:\n  - session: {role}\n  - token: {scope}\n"),
         facts(
             "the path prefix v1",
@@ -227,6 +227,7 @@ fn api(plan: &Plan<'_>) -> String {
             if writes { "read-write" } else { "read-only" },
             "a request of an operator or of a program with an API token",
         ),
+        environment(&[relay_declaration(plan)]),
         example,
         verify(plan),
     ]
@@ -286,6 +287,32 @@ fn surface(route: &str, method: &str, handler: &str, with: &str) -> String {
         return format!("surface:\n  - route: {route}\n    {method}: {handler}\n");
     }
     format!("surface:\n  - route: {route}\n    {method}:\n      handler: {handler}\n      with:\n{with}")
+}
+
+/// Whether the handler relays what comes in, so that the contract needs a call as well.
+fn relays(plan: &Plan<'_>) -> bool {
+    plan.handler.is_some_and(|info| info.name == engine::builtin::FORWARD)
+}
+
+fn direction(plan: &Plan<'_>) -> &'static str {
+    if relays(plan) { "bidirectional" } else { "inbound" }
+}
+
+/// The call that a relaying handler uses.
+fn relay(plan: &Plan<'_>) -> String {
+    if relays(plan) { format!("  - call: {}\n", variable(plan, "FORWARD_URL")) } else { String::new() }
+}
+
+fn relay_declaration(plan: &Plan<'_>) -> String {
+    if !relays(plan) {
+        return String::new();
+    }
+    declaration(
+        plan,
+        &variable(plan, "FORWARD_URL"),
+        false,
+        &format!("Endpoint that what comes from {} is relayed to", plan.title),
+    )
 }
 
 /// A signature where a preset says how, else a secret in a header of its own.

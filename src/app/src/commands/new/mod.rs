@@ -87,8 +87,8 @@ impl New {
         let origin = FolderOrigin::Disk(root.clone());
         let registry = wiring::registry()?;
         let mut folder = origin.read()?;
-        let files = repository::files(&origin)?;
-        let before = wiring::resolve(&folder, &registry, files.as_deref());
+        let repository = repository::files(&origin)?;
+        let before = wiring::resolve(&folder, &registry, repository.as_ref());
         let plan = self.plan(&registry, &before)?;
         let (file, text) = (plan.file(), kind::manifest(&plan));
         ensure!(
@@ -97,7 +97,7 @@ impl New {
             root.join(&file).display()
         );
         folder.files.insert(file.clone(), text.clone().into_bytes());
-        let after = wiring::resolve(&folder, &registry, files.as_deref());
+        let after = wiring::resolve(&folder, &registry, repository.as_ref());
         refuse_findings(&before, &after, &folder)?;
         if self.dry_run {
             output::print(&text)?;

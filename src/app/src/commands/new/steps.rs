@@ -20,7 +20,7 @@ pub(super) fn text(path: &Path, kind: Kind, id: &str, catalog: Option<&Catalog>)
         steps.extend(variables(contract, catalog));
     }
     if matches!(kind, Kind::Webhook | Kind::Callback | Kind::Api | Kind::Call) {
-        steps.push("Start the service. One that runs mounts the file by itself, and sees new variables when it is started again:\n\n   mission-control serve".to_owned());
+        steps.push("Start the service. One that runs mounts the file by itself, and reads .env anew then and on SIGHUP; a variable of its shell takes a new start:\n\n   mission-control serve".to_owned());
     }
     if let Some(contract) = contract {
         steps.extend(request(contract));

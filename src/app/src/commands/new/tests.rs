@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use clap::ValueEnum as _;
+use contract::catalog::Repository;
 
 use super::*;
 
@@ -24,12 +25,12 @@ fn new(kind: Kind, id: &str) -> New {
 fn made(command: &New) -> (String, String, Resolution) {
     let registry = wiring::registry().unwrap();
     let mut folder = FolderOrigin::Embedded.read().unwrap();
-    let files = ["README.md".to_owned()];
+    let files = Repository { root: std::path::PathBuf::new(), files: vec!["README.md".to_owned()] };
     let before = wiring::resolve(&folder, &registry, None);
     let plan = command.plan(&registry, &before).unwrap();
     let text = kind::manifest(&plan);
     folder.files.insert(plan.file(), text.clone().into_bytes());
-    let repository = (command.kind == Kind::File).then_some(files.as_slice());
+    let repository = (command.kind == Kind::File).then_some(&files);
     let after = wiring::resolve(&folder, &registry, repository);
     let own: Vec<Finding> = after
         .findings

@@ -19,8 +19,12 @@ pub static WITH_UNFIT: Rule = Rule {
 };
 
 /// `with-unexpected`.
-pub static WITH_UNEXPECTED: Rule =
-    Rule { code: "MC0603", name: "with-unexpected", severity: Severity::Error, explanation: "The handler takes no settings, so nothing would read what stands under `with`." };
+pub static WITH_UNEXPECTED: Rule = Rule {
+    code: "MC0603",
+    name: "with-unexpected",
+    severity: Severity::Error,
+    explanation: "The handler takes no settings, so nothing would read what stands under `with`.",
+};
 
 /// `template-invalid`.
 pub static TEMPLATE_INVALID: Rule = Rule {
@@ -44,4 +48,12 @@ pub static PARAMETER_MISSING: Rule = Rule {
     name: "parameter-missing",
     severity: Severity::Error,
     explanation: "The handler needs a path parameter that the path does not have.",
+};
+
+/// `forward-target`.
+pub static FORWARD_TARGET: Rule = Rule {
+    code: "MC0607",
+    name: "forward-target",
+    severity: Severity::Error,
+    explanation: "`engine.forward` relays to a `call` of a contract: of its own, or of the one that `contract` names, and of several to the one whose variable `call` names. They have to exist.",
 };

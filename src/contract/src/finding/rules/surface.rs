@@ -177,3 +177,27 @@ pub static CALL_BODY_IGNORED: Rule = Rule {
     severity: Severity::Warning,
     explanation: "A GET request has no body, so the template of this call is never sent.",
 };
+
+/// `tool-unserved`.
+pub static TOOL_UNSERVED: Rule = Rule {
+    code: "MC0423",
+    name: "tool-unserved",
+    severity: Severity::Warning,
+    explanation: "This release has no MCP server, so a `tool` is published and nothing runs it.",
+};
+
+/// `command-unknown`.
+pub static COMMAND_UNKNOWN: Rule = Rule {
+    code: "MC0424",
+    name: "command-unknown",
+    severity: Severity::Error,
+    explanation: "A `command` is a program of this package, which has one: `mission-control`.",
+};
+
+/// `text-missing`.
+pub static TEXT_MISSING: Rule = Rule {
+    code: "MC0425",
+    name: "text-missing",
+    severity: Severity::Error,
+    explanation: "Every file that a `file` item names has to contain each of its `must_contain` texts. Of a file its first MiB is read; a generated file that is not written yet is passed over.",
+};
