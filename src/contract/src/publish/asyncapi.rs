@@ -65,8 +65,8 @@ impl Parts {
     fn servers(&mut self) -> Map<String, Value> {
         let here = json!({
             "host": "{host}",
-            "protocol": "https",
-            "description": "The instance that serves this document",
+            "protocol": "http",
+            "description": "The instance that serves this document; a proxy in front of it may speak https",
             "variables": {"host": {"default": "127.0.0.1:8080", "description": "Host and port of the service"}},
         });
         let mut servers = Map::from_iter([("service".to_owned(), here)]);
