@@ -35,6 +35,7 @@ pub(crate) enum Command {
     Handlers(commands::handlers::Handlers),
     Explain(commands::explain::Explain),
     Deliveries(commands::deliveries::Deliveries),
+    Deprecations(commands::deprecations::Deprecations),
     Migrate(commands::migrate::Migrate),
     Operator(commands::operator::Operator),
     Completions(commands::completions::Completions),
@@ -54,6 +55,7 @@ impl Command {
             Self::Handlers(command) => command.run(),
             Self::Explain(command) => command.run(),
             Self::Deliveries(command) => command.run(),
+            Self::Deprecations(command) => command.run(),
             Self::Migrate(command) => command.run(),
             Self::Operator(command) => command.run(),
             Self::Completions(command) => command.run(),
@@ -143,7 +145,20 @@ mod tests {
         let names: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
         assert_eq!(
             names,
-            ["serve", "check", "docs", "new", "routes", "handlers", "explain", "deliveries", "migrate", "operator", "completions"]
+            [
+                "serve",
+                "check",
+                "docs",
+                "new",
+                "routes",
+                "handlers",
+                "explain",
+                "deliveries",
+                "deprecations",
+                "migrate",
+                "operator",
+                "completions"
+            ]
         );
     }
 }

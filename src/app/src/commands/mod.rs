@@ -4,6 +4,7 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod deliveries;
+pub(crate) mod deprecations;
 pub(crate) mod docs;
 pub(crate) mod explain;
 pub(crate) mod handlers;
