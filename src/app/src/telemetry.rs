@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use anyhow::Context;
 use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
@@ -33,18 +34,33 @@ pub fn start() -> anyhow::Result<Telemetry> {
         (false, false) => lines.fmt_fields(PlainFields).boxed(),
     };
     let endpoint = std::env::var("OTEL_EXPORTER_OTLP_ENDPOINT").ok().filter(|endpoint| !endpoint.is_empty());
-    let provider = endpoint.map(|_| provider()).transpose()?;
+    let provider = endpoint.map(|_| exporter(None).map(provider)).transpose()?;
     let spans = provider.as_ref().map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("mission-control")));
     tracing_subscriber::registry().with(filter).with(lines).with(spans).try_init().context("logging cannot be started")?;
     Ok(Telemetry(provider))
 }
 
-/// The exporter reads its own variables (`OTEL_EXPORTER_OTLP_*`), as the OpenTelemetry specification names them.
-fn provider() -> anyhow::Result<SdkTracerProvider> {
-    let exporter =
-        opentelemetry_otlp::SpanExporter::builder().with_http().build().context("OTEL_EXPORTER_OTLP_ENDPOINT cannot be used")?;
+/// The exporter reads its own variables (`OTEL_EXPORTER_OTLP_*`), as the OpenTelemetry specification names them. Its errors
+/// show the endpoint, which may hold a password, so none of their text is kept.
+fn exporter(endpoint: Option<&str>) -> anyhow::Result<SpanExporter> {
+    // The exporter's HTTP client is made here, before anything else asks for TLS.
+    engine::outbound::install_crypto_provider();
+    let builder = SpanExporter::builder().with_http();
+    let builder = match endpoint {
+        Some(endpoint) => builder.with_endpoint(endpoint),
+        None => builder,
+    };
+    builder.build().map_err(|_| {
+        anyhow::anyhow!(
+            "the spans cannot be sent as the OTEL_EXPORTER_OTLP_* variables say; OTEL_EXPORTER_OTLP_ENDPOINT is a URL as \
+             http://127.0.0.1:4318 (its value is not shown, it may hold a password)"
+        )
+    })
+}
+
+fn provider(exporter: SpanExporter) -> SdkTracerProvider {
     let resource = Resource::builder().with_service_name("mission-control").build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()
 }
 
 impl Telemetry {
@@ -55,5 +71,17 @@ impl Telemetry {
         {
             eprintln!("warning: the last spans could not be sent: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_in_a_bad_endpoint_is_not_shown() {
+        let Err(error) = exporter(Some("http://me:canary@[::1:4318")) else { panic!("the endpoint is taken") };
+        let text = format!("{error:#} {error:?}");
+        assert!(text.contains("OTEL_EXPORTER_OTLP_ENDPOINT") && !text.contains("canary"), "{text}");
     }
 }

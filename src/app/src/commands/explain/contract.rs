@@ -62,7 +62,9 @@ fn item(item: &SurfaceItem, is_set: IsSet<'_>) -> Vec<String> {
         SurfaceItem::Route(route) => {
             let alias = if route.alias_of.is_some() { " (alias)" } else { "" };
             let mut lines = vec![format!("{} {}{alias} → {}", route.method.as_str(), route.path, route.handler.name)];
-            if route.own_auth {
+            if route.own_auth && route.auth.is_empty() {
+                lines.extend(route::guard(route, is_set).into_iter().map(|line| format!("  {line}")));
+            } else if route.own_auth {
                 lines.push("  guarded in its own way:".to_owned());
                 lines.extend(route::guard(route, is_set).into_iter().skip(1).map(|line| format!("  {line}")));
             }

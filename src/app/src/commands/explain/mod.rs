@@ -113,9 +113,16 @@ fn text(explanation: &Explanation, look: Look) -> String {
 /// The contracts inside the program, for the tests of the commands that show a catalog.
 #[cfg(test)]
 pub(super) fn embedded() -> Loaded {
+    embedded_with(None)
+}
+
+/// The same with one more manifest.
+#[cfg(test)]
+fn embedded_with(more: Option<(&str, &str)>) -> Loaded {
     use crate::wiring;
     let registry = wiring::registry().expect("the handlers register");
-    let folder = wiring::FolderOrigin::Embedded.read().expect("the program holds its contracts");
+    let mut folder = wiring::FolderOrigin::Embedded.read().expect("the program holds its contracts");
+    folder.files.extend(more.map(|(file, text)| (file.to_owned(), text.as_bytes().to_vec())));
     let resolution = wiring::resolve(&folder, &registry, None);
     let catalog = resolution.catalog.unwrap_or_else(|| panic!("{:#?}", resolution.findings));
     let environment = engine::environment::Environment::new(std::collections::HashMap::<String, String>::new());
@@ -166,7 +173,19 @@ mod tests {
         for part in ["plane-webhook", "POST /api/v1/projects/{project_id}/integrations/plane/webhook", "Guard", "secret, unset"] {
             assert!(text.contains(part), "{part} is missing from\n{text}");
         }
+        let own = shown("frontend-to-backend");
+        assert!(own.contains("guarded in its own way:\n     a)"), "{own}");
         assert!(shown("fabric-registration").contains("planned"), "a planned contract is explained");
+    }
+
+    #[test]
+    fn an_open_route_of_a_guarded_contract_says_so() {
+        let manifest = "schema: 1\nid: half-open\nname: Half open\n\ndirection: inbound\ntype: REST API\nsurface:\n  \
+                        - route: /half\n    get: {handler: projects.list, auth: none}\n    post: engine.accept\nauth:\n  \
+                        - token: write\nstability: internal\nversioning: with the product\nowner: Test\n";
+        let loaded = embedded_with(Some(("external/half-open.yaml", manifest)));
+        let text = text(&explain(&loaded, "half-open").unwrap()[0], Look::PLAIN);
+        assert!(text.contains("     open to everybody") && !text.contains("in its own way"), "{text}");
     }
 
     #[test]
