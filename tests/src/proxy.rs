@@ -16,6 +16,7 @@ pub const PASSWORD: &str = "hunter2-9d41f6";
 /// The line. Dropped, it is gone.
 pub struct Proxy {
     whole: watch::Sender<bool>,
+    refused: watch::Receiver<bool>,
     /// `DATABASE_URL` through the line.
     pub url: String,
     listener: JoinHandle<()>,
@@ -33,17 +34,27 @@ impl Proxy {
         let (user, database) = (server.get_username(), server.get_database().expect("the database's name"));
         let url = format!("postgres://{user}:{PASSWORD}@127.0.0.1:{port}/{database}?sslmode=disable");
         let (whole, watcher) = watch::channel(true);
+        let (refusing, refused) = watch::channel(false);
         let listener = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(relay(client, server.clone(), watcher.clone()));
+                if *watcher.borrow() {
+                    tokio::spawn(relay(client, server.clone(), watcher.clone()));
+                } else {
+                    refusing.send_replace(true);
+                }
             }
         });
-        Self { whole, url, listener }
+        Self { whole, refused, url, listener }
     }
 
     /// Ends every connection, new ones too.
     pub fn cut(&self) {
         self.whole.send_replace(false);
+    }
+
+    /// Waits until a connection was refused.
+    pub async fn refused(&self) {
+        self.refused.clone().wait_for(|refused| *refused).await.expect("the line is there");
     }
 
     /// Lets connections through again.
@@ -59,9 +70,6 @@ impl Drop for Proxy {
 }
 
 async fn relay(mut client: TcpStream, server: PgConnectOptions, mut whole: watch::Receiver<bool>) {
-    if !*whole.borrow_and_update() {
-        return;
-    }
     let mut upstream: Box<dyn Stream> = match server.get_socket() {
         Some(folder) => {
             let path = folder.join(format!(".s.PGSQL.{}", server.get_port()));
@@ -71,6 +79,6 @@ async fn relay(mut client: TcpStream, server: PgConnectOptions, mut whole: watch
     };
     tokio::select! {
         _ = copy_bidirectional(&mut client, &mut upstream) => {}
-        _ = whole.changed() => {}
+        _ = whole.wait_for(|whole| !whole) => {}
     }
 }

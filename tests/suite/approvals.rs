@@ -93,7 +93,8 @@ on_both!(the_older_paths_answer_the_same_say_so_and_are_counted, |world| async m
         assert_eq!(operator.metric("mission_control_deprecated_uses_total", &[&labels[0]]).await, 1.0);
     }
     let document = server.get("/fabric-compatibilityz").send().await.expect(200).json();
-    let aliases = document["deprecations"].as_array().unwrap().iter().filter(|found| found["contract"] == "clawledger-approval-callback");
+    let aliases =
+        document["deprecations"].as_array().unwrap().iter().filter(|found| found["contract"] == "clawledger-approval-callback");
     assert_eq!(aliases.count(), 2, "{document:#}");
     assert!(server.stop().await.success());
     let uses = "SELECT surface || ' ' || CAST(uses AS TEXT) FROM deprecated_uses ORDER BY surface";
@@ -108,7 +109,10 @@ on_both!(a_decision_is_taken_once_repeated_and_never_turned, |world| async move 
         let first = decides(&server, id, verdict).await.expect(200).json();
         assert_eq!((&first["replayed"], &first["state"]), (&json!(false), &json!(state)));
         let decision = &first["decision"];
-        assert_eq!((&decision["verdict"], &decision["decided_by"], &decision["note"]), (&json!(verdict), &json!("mara"), &json!("seen")));
+        assert_eq!(
+            (&decision["verdict"], &decision["decided_by"], &decision["note"]),
+            (&json!(verdict), &json!("mara"), &json!("seen"))
+        );
         assert!(decision["decided_at"].as_str().unwrap().parse::<Timestamp>().is_ok(), "{decision:#}");
 
         let again = decides(&server, id, verdict).await.expect(200).json();
@@ -200,7 +204,10 @@ on_both!(a_batch_is_taken_whole_and_counted, |world| async move {
     let sync = |body: Value| post(&server, "/api/approvals/clawledger/sync", &body).send();
     let counts = sync(fixture("sync.json")).await.expect(200).json();
     assert_eq!(counts, json!({"received": 2, "created": 2, "updated": 0, "unchanged": 0}));
-    assert_eq!(sync(fixture("sync.json")).await.expect(200).json(), json!({"received": 2, "created": 0, "updated": 0, "unchanged": 2}));
+    assert_eq!(
+        sync(fixture("sync.json")).await.expect(200).json(),
+        json!({"received": 2, "created": 0, "updated": 0, "unchanged": 2})
+    );
     assert_eq!(pending(&server, "clawledger").await, ["CL-4002"]);
     assert_eq!(pending(&server, "jhf-spindle").await, ["CL-4003"]);
 
@@ -211,9 +218,11 @@ on_both!(a_batch_is_taken_whole_and_counted, |world| async move {
 
     let problem = sync(json!([approval("CL-5001", "DEMO-1"), later("CL-4002", "rejected", "2026-11-23T00:00:00Z")])).await;
     assert_eq!(problem.expect_problem(409)["approval_ids"], json!(["CL-4002"]));
-    let problem = sync(json!({"approvals": [approval("CL-5002", "DEMO-1"), {"approval_id": 7}, {"approval_id": "x", "state": "maybe"}]}));
+    let problem =
+        sync(json!({"approvals": [approval("CL-5002", "DEMO-1"), {"approval_id": 7}, {"approval_id": "x", "state": "maybe"}]}));
     let problem = problem.await.expect_problem(422);
-    let places: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+    let places: Vec<&str> =
+        problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
     assert!(places.contains(&"/approvals/1/approval_id") && places.contains(&"/approvals/2/state"), "{problem:#}");
     assert_eq!(pending(&server, "clawledger").await, ["CL-5000"], "nothing of a refused batch was taken");
     assert_eq!(sync(json!([])).await.expect(200).json()["received"], 0);
@@ -222,10 +231,14 @@ on_both!(a_batch_is_taken_whole_and_counted, |world| async move {
 
 on_both!(a_task_names_its_approval_unless_there_are_several, |world| async move {
     let server = serve(&world).await;
-    let decide = |task: &str, body: Value| post(&server, &format!("/api/approvals/clawledger/demo/{task}/decision"), &body).send();
+    let decide =
+        |task: &str, body: Value| post(&server, &format!("/api/approvals/clawledger/demo/{task}/decision"), &body).send();
     receives(&server, &approval("one", "DEMO-1")).await;
     let decided = decide("DEMO-1", fixture("task-decision.json")).await.expect(200).json();
-    assert_eq!((&decided["approval_id"], &decided["state"], &decided["replayed"]), (&json!("one"), &json!("rejected"), &json!(false)));
+    assert_eq!(
+        (&decided["approval_id"], &decided["state"], &decided["replayed"]),
+        (&json!("one"), &json!("rejected"), &json!(false))
+    );
     assert_eq!(decide("DEMO-1", fixture("task-decision.json")).await.expect(200).json()["replayed"], true);
     decide("DEMO-1", json!({"verdict": "approve"})).await.expect_problem(409);
 

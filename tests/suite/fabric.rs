@@ -27,7 +27,8 @@ fn the_manifest_says_what_this_service_is_and_is_not() {
         assert_eq!((&manifest["service"], &manifest["license"]), (&json!("mission-control"), &json!("AGPL-3.0-or-later")));
         assert_eq!(manifest["roles"], json!(["operator-ui", "service"]));
         assert_eq!(manifest["control_plane"], false);
-        let joined = |member: &str| manifest[member].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect::<String>();
+        let joined =
+            |member: &str| manifest[member].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect::<String>();
         for part in ["operator-ui", "supporting service", "Discovery", "read-only view"] {
             assert!(joined("provides").contains(part), "{part}: {manifest:#}");
         }
@@ -55,7 +56,8 @@ fn every_contract_of_the_manifest_leads_to_itself() {
                 assert_eq!((&short[member], &short[member]), (&whole[member], &one[member]), "{member} of {short:#}");
             }
         }
-        let state = |id: &str| contracts(&manifest).iter().find(|contract| contract["id"] == id).map(|found| found["state"].clone());
+        let state =
+            |id: &str| contracts(&manifest).iter().find(|contract| contract["id"] == id).map(|found| found["state"].clone());
         assert_eq!(state("plane-webhook"), Some(json!("mounted")));
         assert_eq!(state("clawledger-approval-callback"), Some(json!("unconfigured")));
         for planned in ["fabric-registration", "fabric-event-emission"] {

@@ -51,7 +51,7 @@ on_both!(projects_are_listed_by_key_and_shown_by_id_or_key, |world| async move {
     let id = first["items"][0]["id"].as_str().unwrap();
     let by_id = operator.reads(&format!("/api/v1/projects/{id}")).await;
     assert_eq!(by_id, operator.reads("/api/v1/projects/aa").await);
-    for path in ["/api/v1/projects/NOWHERE", "/api/v1/projects/0190b2f0-0000-7000-8000-000000000000", "/api/v1/projects/%2e%2e"] {
+    for path in ["/api/v1/projects/NOWHERE", "/api/v1/projects/0190b2f0-0000-7000-8000-000000000000", "/api/v1/projects/a%2Fb"] {
         let problem = operator.get(path).send().await.expect_problem(404);
         assert_eq!(problem["contract"], "frontend-to-backend", "{problem:#}");
     }
@@ -129,7 +129,10 @@ on_both!(deliveries_are_listed_newest_first_and_shown_whole, |world| async move 
     let all = operator.lists("/api/v1/deliveries?limit=2").await;
     assert_eq!(all.len(), 6);
     let received = texts(&all, "received_at");
-    assert!(received.windows(2).all(|pair| pair[0].parse::<jiff::Timestamp>().unwrap() >= pair[1].parse().unwrap()), "{received:?}");
+    assert!(
+        received.windows(2).all(|pair| pair[0].parse::<jiff::Timestamp>().unwrap() >= pair[1].parse().unwrap()),
+        "{received:?}"
+    );
     for (query, count) in [
         ("state=dead", 1),
         ("state=done", 5),
@@ -198,7 +201,11 @@ on_both!(a_delivery_on_its_way_cannot_be_replayed, |world| async move {
     let acknowledged = event(&server, &fixture("issue-created")).send().await.expect(200);
     operator.done(&acknowledged).await;
     let id = acknowledged.json()["delivery_id"].as_str().unwrap().to_owned();
-    world.database.execute(&format!("UPDATE deliveries SET state = 'pending', due_at = {} WHERE id = '{id}'", i64::MAX)).await;
+    // Due in the year 2100.
+    world
+        .database
+        .execute(&format!("UPDATE deliveries SET state = 'pending', due_at = 4102444800000000 WHERE id = '{id}'"))
+        .await;
     operator.post(&format!("/api/v1/deliveries/{id}/replay")).send().await.expect_problem(409);
 });
 
@@ -233,4 +240,21 @@ on_both!(contracts_are_listed_as_they_are_published, |world| async move {
     operator.get("/api/v1/contracts/nothing").send().await.expect_problem(404);
     let reloaded = operator.post("/api/v1/contracts/reload").send().await.expect(200).json();
     assert_eq!((&reloaded["outcome"], &reloaded["digest"]), (&json!("unchanged"), &published["digest"]));
+});
+
+on_both!(uses_of_what_is_deprecated_are_listed_by_caller, |world| async move {
+    let server = serve(&world).await;
+    let operator = world.operator(&server).await;
+    for _ in 0..3 {
+        let call = server.post(&format!("{}?secret={SECRET}", plane::WEBHOOK)).json(&fixture("issue-created"));
+        operator.done(&call.send().await.expect(200)).await;
+    }
+    assert!(server.stop().await.success(), "a stop writes what is counted");
+    let server = serve(&world).await;
+    let uses = operator.at(&server).lists("/api/v1/deprecated-uses").await;
+    let [used] = &uses[..] else { panic!("{uses:#?}") };
+    assert_eq!((&used["contract"], &used["surface"]), (&json!("plane-webhook"), &json!("query secret")));
+    assert_eq!((&used["caller"], &used["count"]), (&json!("127.0.0.1"), &json!(3)));
+    let time = |member: &str| used[member].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time("first_at") <= time("last_at"), "{used:#}");
 });

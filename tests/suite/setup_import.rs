@@ -60,7 +60,10 @@ on_both!(an_import_makes_the_work_item_and_its_files, |world| async move {
         })
     );
     let task = operator.reads("/api/v1/tasks/HARBOR-1").await;
-    assert_eq!((&task["title"], &task["lane"], &task["priority"]), (&json!("Set up the harbor team"), &json!("ready"), &json!("high")));
+    assert_eq!(
+        (&task["title"], &task["lane"], &task["priority"]),
+        (&json!("Set up the harbor team"), &json!("ready"), &json!("high"))
+    );
     assert_eq!((&task["labels"], &task["assignee"]), (&json!(["setup", "warp"]), &json!("harbor-lead")));
 
     for file in FILES {
@@ -164,7 +167,8 @@ on_both!(what_does_not_fit_is_refused_with_its_places, |world| async move {
     ];
     for (pointer, value, expected) in cases {
         let problem = import(&server, &changed(pointer, value)).send().await.expect_problem(422);
-        let places: Vec<&str> = problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        let places: Vec<&str> =
+            problem["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap()).collect();
         assert_eq!(places, [expected], "{problem:#}");
         assert!(problem["errors"][0]["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{problem:#}");
     }

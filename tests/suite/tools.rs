@@ -37,7 +37,7 @@ const COMMANDS: [&[&str]; 20] = [
     &["completions"],
 ];
 
-/// A contract with three mistakes: an unknown key, a wrong word and an unknown handler.
+/// A contract with two mistakes in its form: an unknown key and a wrong word.
 const BAD: &str = "schema: 1
 id: bad
 name: Bad
@@ -46,7 +46,7 @@ direction: inbound
 type: webhok
 surface:
   - route: /bad
-    post: engine.acept
+    post: engine.accept
 auth: none
 stability: internal
 versioning: with the test
@@ -54,6 +54,28 @@ owner: the test
 
 modes: callback
 ";
+
+/// A contract with a mistake in its meaning: an unknown handler.
+const WORSE: &str = "schema: 1
+id: worse
+name: Worse
+
+direction: inbound
+type: webhook
+surface:
+  - route: /worse
+    post: engine.acept
+auth: none
+stability: internal
+versioning: with the test
+owner: the test
+";
+
+/// A folder with both.
+fn bad_folder(world: &World) -> String {
+    let folder = world.contracts_of(&[("external/bad.yaml", BAD), ("external/worse.yaml", WORSE)]);
+    folder.to_str().unwrap().to_owned()
+}
 
 fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -117,9 +139,17 @@ fn check_is_clean_finds_or_cannot_run() {
         assert_eq!(exits(&world, &["check", "/nowhere/contracts"], 2), "");
         exits(&world, &["check", "--format", "xml"], 2);
 
-        let bad = world.contracts_of(&[("external/bad.yaml", BAD)]);
-        let found = exits(&world, &["check", bad.to_str().unwrap()], 1);
-        for part in ["external/bad.yaml:6:7", "webhok", "`webhook`", "engine.acept", "did you mean `engine.accept`?", "modes", "`mode`", "^"] {
+        let found = exits(&world, &["check", &bad_folder(&world)], 1);
+        for part in [
+            "external/bad.yaml:6:7",
+            "webhok",
+            "`webhook`",
+            "engine.acept",
+            "did you mean `engine.accept`?",
+            "modes",
+            "`mode`",
+            "^",
+        ] {
             assert!(found.contains(part), "{part} is missing from\n{found}");
         }
         assert!(!found.contains('\u{1b}'), "no colour in a file: {found}");
@@ -128,8 +158,7 @@ fn check_is_clean_finds_or_cannot_run() {
 
 /// What `check` says of the bad contract in a format.
 fn findings(world: &World, format: &str) -> String {
-    let bad = world.contracts_of(&[("external/bad.yaml", BAD)]);
-    exits(world, &["check", "--format", format, bad.to_str().unwrap()], 1)
+    exits(world, &["check", "--format", format, &bad_folder(world)], 1)
 }
 
 #[test]
@@ -182,7 +211,10 @@ fn findings_are_written_for_a_workflow_on_github() {
     alone(|world| {
         let report = findings(&world, "github");
         let lines: Vec<&str> = report.lines().collect();
-        assert!(lines.len() >= 3 && lines.iter().all(|line| line.starts_with("::error ") || line.starts_with("::warning ")), "{report}");
+        assert!(
+            lines.len() >= 3 && lines.iter().all(|line| line.starts_with("::error ") || line.starts_with("::warning ")),
+            "{report}"
+        );
         let line = lines.iter().find(|line| line.contains("webhok")).unwrap();
         assert!(line.contains("external/bad.yaml,line=6,col=7,title=MC"), "{line}");
     });
@@ -193,7 +225,10 @@ fn a_new_manifest_of_every_kind_is_clean() {
     alone(|world| {
         let contracts = world.copy_contracts();
         let folder = contracts.to_str().unwrap().to_owned();
-        write(&world.folder().join("README.md"), "# Here\n");
+        // What the manifests name in their repository.
+        for file in ["README.md", "migrations/sqlite/0001_initial.sql", "migrations/postgres/0001_initial.sql"] {
+            write(&world.folder().join(file), "");
+        }
         let kinds = ["webhook", "api", "callback", "call", "file", "planned"];
         for kind in kinds {
             let id = format!("acme-{kind}");
@@ -208,8 +243,12 @@ fn a_new_manifest_of_every_kind_is_clean() {
         let clean = succeeds(&world, &["check", &folder]);
         assert!(clean.contains("0 errors, 0 warnings"), "{clean}");
         let routes = json_of(&world, &["routes", "--json", "--contracts", &folder]);
-        let contracts: BTreeSet<&str> = routes.as_array().unwrap().iter().map(|route| route["contract"].as_str().unwrap()).collect();
-        assert!(["acme-webhook", "acme-api", "acme-callback", "from-stripe"].iter().all(|id| contracts.contains(id)), "{contracts:?}");
+        let contracts: BTreeSet<&str> =
+            routes.as_array().unwrap().iter().map(|route| route["contract"].as_str().unwrap()).collect();
+        assert!(
+            ["acme-webhook", "acme-api", "acme-callback", "from-stripe"].iter().all(|id| contracts.contains(id)),
+            "{contracts:?}"
+        );
         for (kind, id) in [("webhook", "Not An Id"), ("webhook", "../escape"), ("webhook", "plane-webhook"), ("sonnet", "acme")] {
             let refused = world.program(&["new", kind, id, "--contracts", &folder]);
             assert!(matches!(refused.status.code(), Some(1 | 2)), "{kind} {id}: {}", text(&refused));
@@ -321,8 +360,9 @@ on_both!(tokens_are_made_listed_and_revoked, |world| async move {
 #[test]
 fn a_bad_folder_at_the_start_mounts_nothing() {
     alone(|world| {
-        let bad = world.contracts_of(&[("external/bad.yaml", BAD)]);
-        let output = world.command().args(["serve", "--listen", "127.0.0.1:0"]).env("MISSION_CONTROL_CONTRACTS", &bad).output().unwrap();
+        let bad = bad_folder(&world);
+        let output =
+            world.command().args(["serve", "--listen", "127.0.0.1:0"]).env("MISSION_CONTROL_CONTRACTS", bad).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{}", text(&output));
         for part in ["external/bad.yaml:6:7", "engine.acept", "nothing was mounted"] {
             assert!(text(&output).contains(part), "{part} is missing from\n{}", text(&output));
@@ -360,9 +400,15 @@ fn variables_come_from_env_files_too() {
 fn no_command_shows_a_secret() {
     run(Kind::Sqlite, |world| async move {
         let canaries: Vec<String> = (0..5).map(|number| format!("canary-{number}-8d2e41c7")).collect();
-        let names =
-            ["PLANE_WEBHOOK_SECRET", "PLANE_WEBHOOK_SECRET_PREVIOUS", "PLANE_API_TOKEN", "CLAWLEDGER_SHARED_SECRET", "MISSION_CONTROL_SECRET_KEY"];
-        let server = names.iter().zip(&canaries).fold(world.serve(), |setup, (name, value)| setup.variable(name, value)).start().await;
+        let names = [
+            "PLANE_WEBHOOK_SECRET",
+            "PLANE_WEBHOOK_SECRET_PREVIOUS",
+            "PLANE_API_TOKEN",
+            "CLAWLEDGER_SHARED_SECRET",
+            "MISSION_CONTROL_SECRET_KEY",
+        ];
+        let server =
+            names.iter().zip(&canaries).fold(world.serve(), |setup, (name, value)| setup.variable(name, value)).start().await;
         let call = server.post("/api/v1/projects/demo/integrations/plane/webhook?secret=canary-0-8d2e41c7");
         call.json(&fixture("issue-created")).send().await.expect(200);
         let refused = server.post("/api/v1/projects/demo/integrations/plane/webhook?secret=canary-wrong-8d2e41c7");
