@@ -127,9 +127,15 @@ impl Credentials {
     /// The request that a check describes.
     pub fn request(&self, route: &Route, check: &AuthCheck) -> Outgoing {
         let mut request = Outgoing::plain(route);
-        let Some(method) = check.method.and_then(|index| route.auth.get(index)) else { return request };
+        self.add(&mut request, route, check);
+        request
+    }
+
+    /// Adds what a check sends to a request of the same route.
+    pub fn add(&self, request: &mut Outgoing, route: &Route, check: &AuthCheck) {
+        let Some(method) = check.method.and_then(|index| route.auth.get(index)) else { return };
         let carrier = check.carrier.unwrap_or(0);
-        let mut put = |method: &AuthMethod, carrier: usize, grade: Grade| self.put(&mut request, method, carrier, grade);
+        let mut put = |method: &AuthMethod, carrier: usize, grade: Grade| self.put(request, method, carrier, grade);
         match &check.case {
             Case::Missing => {}
             Case::Right | Case::Replayed | Case::VariableUnset(_) => put(method, carrier, Grade::Right),
@@ -175,7 +181,7 @@ impl Credentials {
             }
             Case::WrongCarrier { place, name } => match method {
                 AuthMethod::Signature(signature) => {
-                    let signed = self.sign(signature, &request, Grade::Right, 0);
+                    let signed = self.sign(signature, request, Grade::Right, 0);
                     request.set_time_and_id(signature, &signed);
                     request.place(*place, name, &signed.value(signature));
                 }
@@ -189,9 +195,8 @@ impl Credentials {
             | Case::AlteredTimestamp
             | Case::MissingTimestamp
             | Case::AlteredId
-            | Case::MissingId => self.put_altered(&mut request, method, &check.case),
+            | Case::MissingId => self.put_altered(request, method, &check.case),
         }
-        request
     }
 
     /// Puts a credential of a method into a request.

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod auth_matrix;
+mod canary;
 mod database;
 mod discovery;
 mod docs;

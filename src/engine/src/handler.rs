@@ -46,7 +46,7 @@ pub struct Request {
     pub query: Vec<(String, String)>,
     /// Headers, credentials dropped.
     pub headers: HeaderMap,
-    /// The raw body.
+    /// The body as it came, but for secrets of this process that stood in it.
     pub body: Bytes,
     /// The route that matched.
     pub route: Arc<Route>,

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use crate::{
     Engine,
     execute::{Outcome, Together, execute},
-    guard::{Admission, Examination, Notice, Refusal, deprecation},
+    guard::{Admission, Examination, Notice, Refusal, Scrubber, deprecation},
     handler::{Principal, Reply, ReplyBody, Request},
     inbox,
     mount::{Endpoint, Mounted, MountedRoute},
@@ -73,7 +73,7 @@ impl Engine {
         let mounted = self.mounted();
         let (mut parts, body) = request.into_parts();
         let headers = std::mem::take(&mut parts.headers);
-        let request_id = request_id(&headers);
+        let request_id = request_id(&headers, &mounted.scrubber);
         let found = mounted.at(parts.uri.path());
         let endpoint = found.as_ref().map(|(endpoint, _)| *endpoint);
         let target = endpoint.and_then(|endpoint| route_of(endpoint, &parts.method));
@@ -107,7 +107,7 @@ impl Engine {
             Ok(response) => response,
             Err(problem) => {
                 span.in_scope(|| self.log_problem(&mounted, &problem));
-                problem.respond(parts.uri.path(), endpoint.map(|_| contract), &request_id)
+                problem.respond(&mounted.scrubber.text(parts.uri.path()), endpoint.map(|_| contract), &request_id)
             }
         };
         finish(&mut response, &mounted, &request_id);
@@ -168,13 +168,13 @@ fn method_label(method: &Method) -> &str {
     }
 }
 
-/// The caller's request id when it is a short token, else a new one.
-fn request_id(headers: &HeaderMap) -> String {
+/// The caller's request id when it is a short token and no secret, else a new one.
+fn request_id(headers: &HeaderMap, scrubber: &Scrubber) -> String {
     let sent = headers.get(&X_REQUEST_ID).and_then(|value| value.to_str().ok());
     let usable = |id: &&str| {
         (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
     };
-    sent.filter(usable).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+    sent.filter(usable).filter(|id| !scrubber.finds(id)).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
 }
 
 /// OPTIONS answers what is available; anything else is 405 (RFC 9110 section 15.5.6).
@@ -241,14 +241,18 @@ impl Exchange<'_> {
         };
         let Held { body, _memory } = body;
         self.count_deprecated(target, &admission);
-        validate(target, &headers, &body)?;
 
-        self.mounted.scrubber.clean(&mut headers);
+        // From here on nobody sees a secret, wherever the caller put it.
+        let scrubber = &self.mounted.scrubber;
+        let body = scrubber.body(&body);
+        scrubber.clean(&mut headers);
+        validate(target, &headers, &body)?;
+        let params = uri::params(params)?;
         let request = Request {
             method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
-            params: uri::params(params)?,
-            query: self.mounted.scrubber.query(query),
+            path: scrubber.text(parts.uri.path()).into_owned(),
+            params: params.into_iter().map(|(name, value)| (name, scrubber.text(&value).into_owned())).collect(),
+            query: scrubber.query(query),
             headers,
             body,
             route: target.route.clone(),

@@ -96,7 +96,7 @@ impl Scrubber {
     pub fn query(&self, query: &str) -> Vec<(String, String)> {
         form_urlencoded::parse(query.as_bytes())
             .filter(|(name, _)| !self.drops_query(name))
-            .map(|(name, value)| (name.into_owned(), self.text(&value).into_owned()))
+            .map(|(name, value)| (self.text(&name).into_owned(), self.text(&value).into_owned()))
             .collect()
     }
 
@@ -119,6 +119,11 @@ impl Scrubber {
             }
         }
         self.text(&out).into_owned()
+    }
+
+    /// Whether a secret value stands in a text.
+    pub fn finds(&self, text: &str) -> bool {
+        self.values.as_ref().is_some_and(|values| values.is_match(text))
     }
 
     /// A text with every secret value replaced.

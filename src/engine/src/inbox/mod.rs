@@ -31,7 +31,6 @@ pub fn delivery_of(
         Some(expression) => key_of(expression, request)?,
         None => None,
     };
-    let clean = |text: &str| mounted.scrubber.text(text).into_owned();
     Ok(NewDelivery {
         id: Uuid::now_v7(),
         flow: Flow::Inbound,
@@ -42,11 +41,11 @@ pub fn delivery_of(
         key,
         subject: None,
         message: Message {
-            path: clean(&request.path),
-            params: request.params.iter().map(|(name, value)| (name.clone(), clean(value))).collect(),
+            path: request.path.clone(),
+            params: request.params.clone(),
             query: request.query.clone(),
             headers: mounted.scrubber.stored_headers(&request.headers),
-            body: mounted.scrubber.body(&request.body).to_vec(),
+            body: request.body.to_vec(),
         },
         request_id: request.request_id.clone(),
         actor: request.principal.actor(),
