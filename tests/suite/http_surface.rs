@@ -98,7 +98,10 @@ fn every_error_is_a_problem_document() {
         let problem = json_type(import()).body(r#"{"contract_version": 1, "project": {}}"#).send().await.expect_problem(422);
         let pointers: Vec<_> =
             problem["errors"].as_array().expect("errors").iter().filter_map(|error| error["pointer"].as_str()).collect();
-        assert!(pointers.contains(&"/contract_version") && pointers.iter().any(|pointer| pointer.starts_with("/project")), "{problem:#}");
+        assert!(
+            pointers.contains(&"/contract_version") && pointers.iter().any(|pointer| pointer.starts_with("/project")),
+            "{problem:#}"
+        );
         assert!(problem["errors"].as_array().is_some_and(|errors| errors.iter().all(|error| error["detail"].is_string())));
         // Types with a suffix and parameters are JSON as well.
         import().header("content-type", "application/acme+json; charset=utf-8").body("{}").send().await.expect_problem(422);

@@ -8,7 +8,7 @@ use contract::{
     manifest::Folder,
 };
 use engine::{documents::Instance, environment::Environment, mount::Mounted, registry::Registry};
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 
 /// A secret that is a key for every method, the Standard Webhooks' base64 included.
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -42,8 +42,7 @@ pub(crate) fn registry() -> Registry {
 
 /// Resolves a folder.
 pub(crate) fn resolve(folder: &Folder, registry: &Registry) -> Resolution {
-    let today = Timestamp::now().to_zoned_datetime(TimeZone::UTC).date();
-    catalog::resolve(folder, &Options { handlers: &registry.infos(), today, version: "2.0.0", repository: None })
+    catalog::resolve(folder, &Options { handlers: &registry.infos(), today: None, version: "2.0.0", repository: None })
 }
 
 /// The catalog of [`METHODS`], mounted; the route of a method is `/NAME`.

@@ -41,9 +41,7 @@ pub use metrics::{MetricInfo, metrics_md};
 pub use openapi::openapi;
 pub use page::{contract_index, contract_page, example_command};
 pub use reference::{findings_md, handlers_md};
-pub use status::{
-    AcceptedDelivery, Check, Failure, Health, ProblemDocument, Readiness, ReadyStatus, Version, healthz, versionz,
-};
+pub use status::{AcceptedDelivery, Check, Failure, Health, ProblemDocument, Readiness, ReadyStatus, Version, healthz, versionz};
 
 /// Version of the discovery documents' own schema.
 pub const DOCUMENT_SCHEMA: u32 = 1;

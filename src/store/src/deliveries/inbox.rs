@@ -238,7 +238,18 @@ pub(crate) async fn take_key(link: &mut Link, delivery: &NewDelivery, body_diges
     let key = Arg::Text(delivery.key.as_deref().map(short));
     let sql = "SELECT body, body_digest, reply_status, reply_type, reply_body FROM deliveries \
                WHERE flow = $1 AND contract = $2 AND target = $3 AND idempotency_key = $4 AND key_scope = $5";
-    let row = link.row(sql, args![flow_word(delivery.flow), &delivery.contract, &delivery.target, key, Arg::Text(Some(short(&delivery.key_scope)))]).await?;
+    let row = link
+        .row(
+            sql,
+            args![
+                flow_word(delivery.flow),
+                &delivery.contract,
+                &delivery.target,
+                key,
+                Arg::Text(Some(short(&delivery.key_scope)))
+            ],
+        )
+        .await?;
     let row = row.ok_or_else(|| StorageError::Conflict("the earlier delivery of a key was removed in this moment".to_owned()))?;
     let body_digest = match row.opt_bytes("body_digest")? {
         Some(digest) => digest,
