@@ -149,6 +149,9 @@ on_both!(secrets_appear_nowhere, |world| async move {
 
     let mut canaries = credentials.confidential();
     canaries.extend([hidden, token]);
+    for (place, bytes) in &places {
+        println!("{place}: {} bytes", bytes.len());
+    }
     let found: Vec<_> = places.iter().flat_map(|(place, bytes)| find(place, bytes, &canaries)).collect();
     assert!(found.is_empty(), "{} finds:\n{}", found.len(), found.iter().take(30).cloned().collect::<Vec<_>>().join("\n"));
 });

@@ -283,7 +283,8 @@ fn no_request_fails_while_the_catalog_is_swapped() {
             } else {
                 server.post("/api/v1/contracts/reload").bearer(&admin).send().await.expect(200);
             }
-            texts.lock().expect("the texts").insert(digest(&server).await, edit.to_string());
+            let known = digest(&server).await;
+            texts.lock().expect("the texts").insert(known, edit.to_string());
         }
         over.store(true, Ordering::Relaxed);
         let seen: Vec<_> = clients.join_all().await.into_iter().flatten().collect();
