@@ -5,12 +5,12 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use aho_corasick::AhoCorasick;
 use black_box::{
-    Answer, Operator, Receiver, Server, World,
+    Answer, Call, Operator, Receiver, Server, World,
     credentials::{Credentials, Outgoing, encode},
     database::Kind,
     on_both,
@@ -22,6 +22,7 @@ use contract::{
     plan::auth_checks,
 };
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use crate::auth_matrix::everything;
 
@@ -79,6 +80,24 @@ fn contracts(world: &World) -> PathBuf {
 struct Heard(Vec<String>);
 
 impl Heard {
+    /// Sends calls, some at a time, and notes their answers.
+    async fn all(&mut self, calls: Vec<Call>) {
+        let calls = Arc::new(Mutex::new(calls.into_iter()));
+        let mut senders = JoinSet::new();
+        for _ in 0..16 {
+            let calls = calls.clone();
+            senders.spawn(async move {
+                let mut answers = Vec::new();
+                let next = || calls.lock().expect("the calls").next();
+                while let Some(call) = next() {
+                    answers.push(call.send().await);
+                }
+                answers
+            });
+        }
+        senders.join_all().await.iter().flatten().for_each(|answer| self.note(answer));
+    }
+
     fn note(&mut self, answer: &Answer) {
         // The first line of the description is the request, which holds what was sent.
         let described = answer.describe();
@@ -113,8 +132,9 @@ on_both!(secrets_appear_nowhere, |world| async move {
     let server = setup.start().await;
 
     let mut heard = Heard::default();
-    through_every_carrier(&server, &catalog, &credentials, &mut heard).await;
-    in_other_places(&server, &catalog, &credentials, &mut heard).await;
+    heard.all(through_every_carrier(&server, &catalog, &credentials)).await;
+    heard.all(in_other_places(&server, &catalog, &credentials)).await;
+    imports(&server, &credentials, &mut heard).await;
     for variable in ["CANARY_TOKEN", "CANARY_FAR_TOKEN"] {
         let body = json!({"subject": "s", "text": credentials.secrets[variable].current, "hidden": hidden});
         let call = server.post("/canary/out").bearer(&credentials.secrets["CANARY_TOKEN"].current).json(&body);
@@ -149,24 +169,19 @@ on_both!(secrets_appear_nowhere, |world| async move {
 
     let mut canaries = credentials.confidential();
     canaries.extend([hidden, token]);
-    for (place, bytes) in &places {
-        println!("{place}: {} bytes", bytes.len());
-    }
     let found: Vec<_> = places.iter().flat_map(|(place, bytes)| find(place, bytes, &canaries)).collect();
     assert!(found.is_empty(), "{} finds:\n{}", found.len(), found.iter().take(30).cloned().collect::<Vec<_>>().join("\n"));
 });
 
 /// Every check of the plan: right, wrong and mangled credentials in every carrier, and in wrong ones.
-async fn through_every_carrier(server: &Server, catalog: &Catalog, credentials: &Credentials, heard: &mut Heard) {
-    for route in catalog.routes() {
-        for check in auth_checks(route) {
-            heard.note(&credentials.request(route, &check).call(server).send().await);
-        }
-    }
+fn through_every_carrier(server: &Server, catalog: &Catalog, credentials: &Credentials) -> Vec<Call> {
+    let checks = catalog.routes().flat_map(|route| auth_checks(route).into_iter().map(move |check| (route, check)));
+    checks.map(|(route, check)| credentials.request(route, &check).call(server)).collect()
 }
 
 /// Secrets where no contract expects them: in bodies, undeclared headers, the query, paths, ids and keys.
-async fn in_other_places(server: &Server, catalog: &Catalog, credentials: &Credentials, heard: &mut Heard) {
+fn in_other_places(server: &Server, catalog: &Catalog, credentials: &Credentials) -> Vec<Call> {
+    let mut calls = Vec::new();
     for route in catalog.routes() {
         let right = auth_checks(route).into_iter().find(|check| check.case == contract::plan::Case::Right);
         for (name, secret) in &credentials.secrets {
@@ -191,23 +206,23 @@ async fn in_other_places(server: &Server, catalog: &Catalog, credentials: &Crede
             if let Some(check) = &right {
                 credentials.add(&mut request, route, check);
             }
-            heard.note(&request.call(server).send().await);
+            calls.push(request.call(server));
             for wanted in ["x-request-id", "x-matrix-key", "idempotency-key"] {
                 let mut named = request.clone();
                 named.set(wanted, &secret.current);
-                heard.note(&named.call(server).send().await);
+                calls.push(named.call(server));
             }
             let mut pathed = request.clone();
             pathed.path = route
                 .params
                 .iter()
                 .fold(route.path.clone(), |path, name| path.replace(&format!("{{{name}}}"), &encode(&secret.current)));
-            heard.note(&pathed.call(server).send().await);
+            calls.push(pathed.call(server));
             pathed.path = format!("/nowhere/{}", encode(&secret.current));
-            heard.note(&pathed.call(server).send().await);
+            calls.push(pathed.call(server));
         }
     }
-    imports(server, credentials, heard).await;
+    calls
 }
 
 /// Handlers that store what they are told: a secret in a field is not kept.
@@ -357,7 +372,7 @@ fn values_that_cannot_be_used_are_not_told() {
         }
         let server = setup.start().await;
         let mut heard = Heard::default();
-        through_every_carrier(&server, &catalog, &credentials, &mut heard).await;
+        heard.all(through_every_carrier(&server, &catalog, &credentials)).await;
         let operator = world.operator(&server).await;
         for path in ["/readyz", "/contractz", "/metrics"] {
             heard.note(&operator.get(path).send().await.expect(200));
