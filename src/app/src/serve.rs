@@ -34,13 +34,13 @@ impl Serve {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime cannot be started")?;
         let telemetry = telemetry::start()?;
-        let outcome = runtime.block_on(self.serve());
+        let outcome = runtime.block_on(self.serve(telemetry.collects_spans()));
         runtime.shutdown_timeout(Duration::from_secs(1));
         telemetry.stop();
         outcome
     }
 
-    async fn serve(self) -> anyhow::Result<bool> {
+    async fn serve(self, spans: bool) -> anyhow::Result<bool> {
         let origin = FolderOrigin::find(self.contracts.as_deref())?;
         let registry = wiring::registry()?;
         let folder = origin.read()?;
@@ -62,7 +62,7 @@ impl Serve {
             anyhow::bail!("{} is required and unset: {}", variable.name, variable.description);
         }
         let store = wiring::wait_for_store().await?;
-        let config = config(&environment, wiring::database_url()?.starts_with("postgres"))?;
+        let config = Config { spans, ..config(&environment, wiring::database_url()?.starts_with("postgres"))? };
         let storage: Arc<dyn Storage> = Arc::new(store);
         let source = Source { origin: origin.clone(), handlers: registry.infos() };
         let instance =

@@ -64,6 +64,11 @@ fn provider(exporter: SpanExporter) -> SdkTracerProvider {
 }
 
 impl Telemetry {
+    /// Whether spans are sent anywhere.
+    pub fn collects_spans(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Sends what is left.
     pub fn stop(self) {
         if let Some(provider) = self.0

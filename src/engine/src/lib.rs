@@ -23,6 +23,7 @@ pub mod registry;
 pub mod reload;
 pub mod serve;
 pub mod settings;
+mod span;
 pub mod storage;
 mod uri;
 
@@ -74,6 +75,8 @@ pub struct Config {
     pub keep_dead: Duration,
     /// How long a shutdown may take.
     pub drain: Duration,
+    /// Whether somebody collects spans. If not, a request opens one only when a line is logged inside.
+    pub spans: bool,
 }
 
 impl Default for Config {
@@ -86,6 +89,7 @@ impl Default for Config {
             keep_done: Duration::from_secs(30 * 86_400),
             keep_dead: Duration::from_secs(90 * 86_400),
             drain: Duration::from_secs(30),
+            spans: true,
         }
     }
 }

@@ -21,7 +21,7 @@ use http_body_util::BodyExt;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::sync::OwnedSemaphorePermit;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use crate::{
@@ -32,6 +32,7 @@ use crate::{
     inbox,
     mount::{Endpoint, Mounted, MountedRoute},
     problem::{Problem, ProblemKind},
+    span::RequestSpan,
     storage::{Accepted, DeliveryState, DeprecatedUse},
     uri,
 };
@@ -60,13 +61,14 @@ struct Exchange<'a> {
     mounted: &'a Arc<Mounted>,
     peer: IpAddr,
     request_id: &'a str,
+    span: &'a RequestSpan<'a>,
 }
 
 impl Engine {
     /// Answers a request. Never fails: what goes wrong is answered as a problem.
     pub async fn handle<B>(self: &Arc<Self>, request: http::Request<B>, peer: IpAddr) -> Response
     where
-        B: http_body::Body<Data = Bytes> + Send + Unpin,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::fmt::Display,
     {
         let started = Instant::now();
@@ -78,15 +80,8 @@ impl Engine {
         let endpoint = found.as_ref().map(|(endpoint, _)| *endpoint);
         let target = endpoint.and_then(|endpoint| route_of(endpoint, &parts.method));
         let (contract, path) = labels(endpoint, target);
-        let span = tracing::info_span!(
-            "request",
-            request_id = &*request_id,
-            method = parts.method.as_str(),
-            contract,
-            route = path,
-            status = tracing::field::Empty,
-        );
-        let exchange = Exchange { engine: self, mounted: &mounted, peer, request_id: &request_id };
+        let span = RequestSpan::new(self.config().spans, &request_id, parts.method.as_str(), contract, path);
+        let exchange = Exchange { engine: self, mounted: &mounted, peer, request_id: &request_id, span: &span };
         let is_head = parts.method == Method::HEAD;
         let outcome = async {
             if parts.uri.path_and_query().is_some_and(|uri| uri.as_str().len() > LONGEST_URI) {
@@ -101,12 +96,12 @@ impl Engine {
                 (None, None) => Err(Problem::not_found("No contract mounts this path; GET /contractz lists what is mounted")),
             }
         }
-        .instrument(span.clone())
+        .instrument(span.opened())
         .await;
         let mut response = match outcome {
             Ok(response) => response,
             Err(problem) => {
-                span.in_scope(|| self.log_problem(&mounted, &problem));
+                span.get().in_scope(|| self.log_problem(&mounted, &problem));
                 problem.respond(&mounted.scrubber.text(parts.uri.path()), endpoint.map(|_| contract), &request_id)
             }
         };
@@ -120,9 +115,9 @@ impl Engine {
             strip_body(&mut response);
         }
         let status = response.status().as_u16();
-        span.record("status", status);
+        span.opened().record("status", status);
         self.metrics().answered(contract, path, method_label(&parts.method), status, started.elapsed());
-        tracing::debug!(parent: &span, status, took = ?started.elapsed(), "answered");
+        tracing::debug!(parent: span.get(), status, took = ?started.elapsed(), "answered");
         response
     }
 
@@ -216,14 +211,22 @@ impl Exchange<'_> {
         body: B,
     ) -> Result<Response, Problem>
     where
-        B: http_body::Body<Data = Bytes> + Send + Unpin,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::fmt::Display,
     {
         let limited =
             |limit: &'static str| self.engine.metrics().limited.with_label_values(&[target.contract.id.as_str(), limit]).inc();
         target.limits.count(self.peer).inspect_err(|_| limited("rate"))?;
         let _permit = target.limits.enter().inspect_err(|_| limited("concurrency"))?;
-        refuse_announced(&headers, target.route.limits.body).inspect_err(|_| limited("body"))?;
+        if let Err(problem) = refuse_announced(&headers, target.route.limits.body) {
+            limited("body");
+            // A caller that sends it all the same is listened to for a while, or it would not hear the answer.
+            tokio::spawn(async move {
+                let mut body = body;
+                drain(&mut body).await;
+            });
+            return Err(problem);
+        }
         let query = parts.uri.query().unwrap_or("");
 
         let deadline = tokio::time::Instant::now() + target.route.limits.timeout;
@@ -272,7 +275,7 @@ impl Exchange<'_> {
         let admission = decision.map_err(|refusal| {
             let method = name(refusal.method);
             self.engine.metrics().refusals.with_label_values(&[target.contract.id.as_str(), method]).inc();
-            tracing::info!(method, reason = refusal.reason.as_str(), "credential refused");
+            self.span.get().in_scope(|| tracing::info!(method, reason = refusal.reason.as_str(), "credential refused"));
             refusal.problem
         })?;
         if admission.previous_secret {
@@ -297,7 +300,7 @@ impl Exchange<'_> {
     /// Reads the body up to its limit and within the request's time.
     async fn read<B>(&self, target: &MountedRoute, mut body: B, deadline: tokio::time::Instant) -> Result<Held, Problem>
     where
-        B: http_body::Body<Data = Bytes> + Send + Unpin,
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: std::fmt::Display,
     {
         if body.is_end_stream() {
@@ -396,12 +399,19 @@ impl Exchange<'_> {
             (Some(delivery), Some(digest)) => Together::Key { delivery, body_digest: digest },
             _ => Together::Nothing,
         };
-        let Outcome { reply, replayed } = execute(self.engine, self.mounted, target, request, together, left).await?;
+        let work = execute(self.engine, self.mounted, target, request, together, left);
+        let Outcome { reply, replayed } = work.instrument(self.span_for(target)).await?;
         let mut response = respond(reply);
         if replayed {
             response.headers_mut().insert(IDEMPOTENT_REPLAYED.clone(), HeaderValue::from_static("true"));
         }
         Ok(response)
+    }
+
+    /// The span that a handler's lines belong to. Those that only read and are the engine's own have nothing to say.
+    fn span_for(&self, target: &MountedRoute) -> Span {
+        let info = &target.handler.info;
+        if info.effect == Effect::Read && info.name.starts_with("engine.") { self.span.opened() } else { self.span.get().clone() }
     }
 }
 
