@@ -15,6 +15,7 @@ mod metrics;
 mod one_yaml_file;
 mod openapi;
 mod operator_api;
+mod panics;
 mod plane_webhook;
 mod reload;
 mod setup_import;

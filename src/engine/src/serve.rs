@@ -69,7 +69,7 @@ async fn accept_connections(
         };
         let (permit, (stream, peer)) = tokio::select! {
             biased;
-            _ = stop.wait_for(|stop| *stop) => break,
+            () = stopped(&mut stop) => break,
             accepted = accept => match accepted {
                 (Ok(permit), Ok(accepted)) => (permit, accepted),
                 (Err(_), _) => break,
@@ -86,7 +86,7 @@ async fn accept_connections(
             gauge.inc();
             let spoke = tokio::select! {
                 spoke = tokio::time::timeout(HEAD_TIME, speaks(&stream)) => matches!(spoke, Ok(Ok(true))),
-                _ = stop.wait_for(|stop| *stop) => false,
+                () = stopped(&mut stop) => false,
             };
             if spoke && let Err(error) = watcher.watch(connection(engine, &builder, stream, peer)).await {
                 tracing::debug!(%peer, %error, "connection ended early");
@@ -98,6 +98,10 @@ async fn accept_connections(
     drop(listener);
     engine.start_draining();
     graceful.shutdown()
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    drop(stop.wait_for(|stop| *stop).await);
 }
 
 /// Waits until it is clear which HTTP the far side speaks; `false` when it says nothing and leaves. From then on the time of
