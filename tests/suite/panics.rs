@@ -123,7 +123,7 @@ on_both!(a_panic_costs_one_request, |world| async move {
     let base = format!("http://{}", listener.local_addr().expect("its address"));
     let (stopper, stop) = watch::channel(false);
     let running = tokio::task::spawn_local(engine::serve::run(engine.clone(), listener, stop, tasks));
-    let client = reqwest::Client::new();
+    let client = reqwest::Client::builder().build().expect("a client");
     let post = async |path: &str| client.post(format!("{base}{path}")).header("x-key", "one").send().await.expect("an answer");
     let panics = || engine.metrics().panics.with_label_values(&["panics"]).get();
 
